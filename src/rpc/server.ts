@@ -1,0 +1,181 @@
+import {
+  Server,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+  type UntypedHandleCall,
+} from "@grpc/grpc-js";
+import { assert, must } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import { systemClock } from "../base/clock.ts";
+import { withDeadline } from "../base/deadline.ts";
+import { ClusterError, errorMessage, isClusterError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import { type CallContext, type MessageSink, messageSink } from "./call.ts";
+import { type IdentitySource, serverCredentials } from "./credentials.ts";
+import { transportOptions } from "./limits.ts";
+import { serviceDefinition } from "./load-proto.ts";
+import { authorize, type PeerIdentity, parsePeerSubject, type RoleRule } from "./roles.ts";
+import { toGrpcError } from "./status.ts";
+
+export interface RpcServerDeps {
+  readonly identity: IdentitySource;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  /** Says why a node must not be served although its certificate is good (removed, expired). */
+  readonly refuse?: (peer: PeerIdentity) => string | undefined;
+}
+
+/** Any of the four shapes of `ServiceHandlers`; the service's definition says which it is. */
+type AnyHandler = (...args: never[]) => Promise<unknown>;
+type LooseHandler = (
+  input: unknown,
+  context: CallContext,
+  stream?: MessageSink<unknown>,
+) => Promise<unknown>;
+type AnyCall = ServerUnaryCall<unknown, unknown> &
+  ServerWritableStream<unknown, unknown> &
+  ServerReadableStream<unknown, unknown> &
+  ServerDuplexStream<unknown, unknown>;
+
+/**
+ * The gRPC server of a node. Every method states who may call it; a caller's identity is that of its
+ * TLS certificate, checked against our root and cluster id.
+ */
+export class RpcServer {
+  readonly #deps: RpcServerDeps;
+  readonly #log: Logger;
+  readonly #server: Server;
+
+  constructor(deps: RpcServerDeps) {
+    this.#deps = deps;
+    this.#log = deps.log.child({ module: "rpc-server" });
+    this.#server = new Server(transportOptions);
+  }
+
+  /**
+   * Serves `skep.<service>`. `handlers` (lower camel case, `ServiceHandlers<…>`) and `roles` (names as
+   * in the proto file) must each cover all its methods. May be called before and after `listen`.
+   */
+  add(
+    service: string,
+    handlers: Readonly<Record<string, AnyHandler>>,
+    roles: Readonly<Record<string, RoleRule>>,
+  ): void {
+    const definition = serviceDefinition(service);
+    const methods = Object.keys(definition);
+    for (const name of [...Object.keys(roles), ...Object.keys(handlers).map(upperFirst)]) {
+      assert(methods.includes(name), `service ${service} has no method ${name}`);
+    }
+    const implementation: Record<string, UntypedHandleCall> = {};
+    for (const [name, method] of Object.entries(definition)) {
+      const handler = must(handlers[lowerFirst(name)], `handler of ${service}.${name}`);
+      const rule = must(roles[name], `role rule of ${service}.${name}`);
+      implementation[name] = this.#wrap(
+        `${service}.${name}`,
+        handler as LooseHandler,
+        rule,
+        method.requestStream,
+        method.responseStream,
+      );
+    }
+    this.#server.addService(definition, implementation);
+  }
+
+  /** Stops serving a service: new calls get UNIMPLEMENTED. */
+  remove(service: string): void {
+    this.#server.removeService(serviceDefinition(service));
+  }
+
+  /** Listens at "ip:port" (port 0 = any free one) and tells the port. UNAVAILABLE when it is taken. */
+  listen(address: string): Promise<number> {
+    const credentials = serverCredentials(this.#deps.identity);
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, credentials, (error, port) => {
+        if (error === null) resolve(port);
+        else {
+          const text = `cannot listen at ${address}: ${error.message}`;
+          reject(new ClusterError("UNAVAILABLE", text, { cause: error }));
+        }
+      });
+    });
+  }
+
+  /** Takes no new calls, lets running ones end for `graceMs`, then cuts them off. */
+  async stop(graceMs: number): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
+    try {
+      await withDeadline(this.#deps.clock ?? systemClock, graceMs, "rpc server stop", done);
+    } catch (error) {
+      if (!isClusterError(error, "DEADLINE_EXCEEDED")) throw error;
+      this.#server.forceShutdown();
+    }
+  }
+
+  #wrap(
+    name: string,
+    handler: LooseHandler,
+    rule: RoleRule,
+    requestStream: boolean,
+    responseStream: boolean,
+  ): UntypedHandleCall {
+    const run = async (call: AnyCall): Promise<unknown> => {
+      const peer = this.#peerOf(call);
+      authorize(rule, peer, name);
+      const abort = new AbortController();
+      call.on("cancelled", () => abort.abort());
+      if (call.cancelled) abort.abort();
+      const context = { peer, signal: abort.signal, remoteAddress: call.getPeer() };
+      // A handler that stops reading must still be able to answer: leaving the loop keeps the stream.
+      const input = requestStream ? call.iterator({ destroyOnReturn: false }) : call.request;
+      return responseStream
+        ? await handler(input, context, messageSink(call, abort.signal))
+        : await handler(input, context);
+    };
+    if (responseStream) {
+      const serveStream = (call: AnyCall): void => {
+        if (requestStream) call.on("error", () => {}); // told to the handler by its iteration
+        void run(call).then(
+          () => call.end(),
+          (error: unknown) => call.emit("error", this.#describe(name, error)),
+        );
+      };
+      return serveStream as UntypedHandleCall;
+    }
+    const serveUnary = (call: AnyCall, reply: sendUnaryData<unknown>): void => {
+      void run(call).then(
+        (response) => reply(null, response),
+        (error: unknown) => reply(this.#describe(name, error)),
+      );
+    };
+    return serveUnary as UntypedHandleCall;
+  }
+
+  #peerOf(call: AnyCall): PeerIdentity | undefined {
+    // Empty unless the certificate's chain was verified against our root.
+    const certificate = call.getAuthContext()?.sslPeerCertificate;
+    if (certificate === undefined) return undefined;
+    const peer = parsePeerSubject(certificate.subject, this.#deps.identity.current().clusterId);
+    if (peer instanceof Error) throw new ClusterError("UNAUTHENTICATED", peer.message);
+    const refusal = this.#deps.refuse?.(peer);
+    if (refusal !== undefined) throw new ClusterError("PERMISSION_DENIED", refusal);
+    return peer;
+  }
+
+  #describe(name: string, error: unknown): ReturnType<typeof toGrpcError> & Error {
+    if (!(error instanceof ClusterError)) {
+      this.#log.error({ method: name, err: error }, "rpc handler failed");
+    }
+    return Object.assign(new Error(errorMessage(error)), toGrpcError(error));
+  }
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
