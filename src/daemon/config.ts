@@ -1,0 +1,194 @@
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
+import { parseSubnet } from "../base/ip.ts";
+import { type Flag, flags, ignoredFlags, refusedFlags } from "./flags.ts";
+
+/** Everything a daemon is told from outside, checked. */
+export interface DaemonConfig {
+  readonly hosts: readonly string[];
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly pidFile: string;
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "fatal";
+  readonly labels: Readonly<Record<string, string>>;
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly defaultAdvertiseAddress: string;
+  readonly cgroupParent: string;
+  readonly metricsAddress: string;
+  readonly dns: readonly string[];
+  /** CIDR of the bridge containers reach the outside by. */
+  readonly bridgeSubnet: string;
+  readonly socketGroup: string;
+  readonly validateOnly: boolean;
+}
+
+type RawValue = string | boolean | readonly string[];
+
+const defaultConfigFile = "/etc/skep/daemon.json";
+const logLevels = ["debug", "info", "warn", "error", "fatal"] as const;
+
+/**
+ * Reads flags and the configuration file. INVALID_ARGUMENT names the option; an option in both places is refused, as dockerd does.
+ * `warnings` names what was accepted and ignored.
+ */
+export function readConfig(argv: readonly string[]): { config: DaemonConfig; warnings: string[] } {
+  const given = parseFlags(argv);
+  const fromFile = readConfigFile(given);
+  const warnings: string[] = [];
+  for (const { name } of ignoredFlags) {
+    if (given.has(name) || fromFile.has(name)) {
+      warnings.push(`option --${name} of dockerd means nothing here and is ignored`);
+    }
+  }
+  const clash = [...given.keys()].find((name) => fromFile.has(name));
+  if (clash !== undefined) {
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `option ${clash} is given both as a flag and in the configuration file; remove one`,
+    );
+  }
+  return { config: checkedConfig(new Map([...fromFile, ...given])), warnings };
+}
+
+function parseFlags(argv: readonly string[]): Map<string, RawValue> {
+  const command = new Command("skepd")
+    .description("The Skep daemon: cluster node and Docker Engine API server")
+    .allowExcessArguments(false);
+  for (const flag of [...flags, ...ignoredFlags]) command.addOption(toOption(flag));
+  for (const name of refusedFlags) {
+    command.addOption(new Option(`--${name} [value]`).hideHelp());
+  }
+  command.parse(argv as string[], { from: "user" });
+  const values = new Map<string, RawValue>();
+  for (const option of command.options) {
+    const value = command.getOptionValue(option.attributeName()) as RawValue | undefined;
+    if (value !== undefined) values.set((option.long ?? "").slice(2), value);
+  }
+  return values;
+}
+
+function toOption(flag: Flag): Option {
+  const short = flag.short === undefined ? "" : `-${flag.short}, `;
+  const argument = flag.kind === "bool" ? "[true|false]" : "<value>";
+  const option = new Option(`${short}--${flag.name} ${argument}`, flag.help);
+  if (flag.kind === "list") {
+    option.argParser((value: string, previous: string[] | undefined) => [
+      ...(previous ?? []),
+      value,
+    ]);
+  }
+  return option;
+}
+
+function readConfigFile(given: ReadonlyMap<string, RawValue>): Map<string, RawValue> {
+  const path = textOf(given, "config-file", defaultConfigFile);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT" && !given.has("config-file")) return new Map();
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `cannot read the configuration file ${path}: ${errorMessage(error)}`,
+    );
+  }
+  if (parsed === null || typeof parsed !== "object" || Array.isArray(parsed)) {
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `the configuration file ${path} is not a JSON object`,
+    );
+  }
+  const byKey = new Map([...flags, ...ignoredFlags].map((flag) => [flag.key ?? flag.name, flag]));
+  const values = new Map<string, RawValue>();
+  for (const [key, value] of Object.entries(parsed)) {
+    const flag = byKey.get(key);
+    if (flag === undefined) {
+      throw new ClusterError("INVALID_ARGUMENT", `option "${key}" in ${path} is not known`);
+    }
+    values.set(
+      flag.name,
+      Array.isArray(value) ? value.map(String) : typeof value === "boolean" ? value : String(value),
+    );
+  }
+  return values;
+}
+
+function checkedConfig(values: ReadonlyMap<string, RawValue>): DaemonConfig {
+  const refused = refusedFlags.find((name) => values.has(name));
+  if (refused !== undefined) {
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `option --${refused} is not available; serve the API on a unix socket`,
+    );
+  }
+  const level = textOf(values, "log-level", "info");
+  const logLevel = logLevels.find((name) => name === level);
+  if (logLevel === undefined) {
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `option --log-level: "${level}" is not one of ${logLevels.join(", ")}`,
+    );
+  }
+  const hosts = listOf(values, "host");
+  for (const host of hosts) checkHost(host);
+  const bridgeSubnet = textOf(values, "bip", "172.18.0.0/16");
+  parseSubnet(bridgeSubnet);
+  const dataRoot = textOf(values, "data-root", "/var/lib/skep");
+  return {
+    hosts: hosts.length > 0 ? hosts : ["unix:///var/run/skep.sock"],
+    dataRoot,
+    execRoot: textOf(values, "exec-root", "/var/run/skep"),
+    pidFile: textOf(values, "pidfile", ""),
+    logLevel: isOn(values, "debug") ? "debug" : logLevel,
+    labels: Object.fromEntries(listOf(values, "label").map(parseLabel)),
+    insecureRegistries: listOf(values, "insecure-registry"),
+    registryMirrors: listOf(values, "registry-mirror"),
+    defaultAdvertiseAddress: textOf(values, "swarm-default-advertise-addr", ""),
+    cgroupParent: textOf(values, "cgroup-parent", "/skep"),
+    metricsAddress: textOf(values, "metrics-addr", ""),
+    dns: listOf(values, "dns"),
+    bridgeSubnet,
+    socketGroup: textOf(values, "group", ""),
+    validateOnly: isOn(values, "validate"),
+  };
+}
+
+// The API is root on this machine: a TCP socket is only served to the machine itself.
+function checkHost(host: string): void {
+  if (/^unix:\/\/\/./.test(host)) return;
+  const tcp = /^tcp:\/\/(\[[^\]]+\]|[^:]+):(\d+)$/.exec(host);
+  const ip = tcp?.[1] ?? "";
+  if (ip === "localhost" || ip === "[::1]" || ip.startsWith("127.")) return;
+  throw new ClusterError(
+    "INVALID_ARGUMENT",
+    tcp === null
+      ? `option --host: "${host}" is neither unix:///path nor tcp://ip:port`
+      : `option --host: ${host} would give everyone who can reach it control of this machine; use a unix socket or a loopback address`,
+  );
+}
+
+function parseLabel(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at <= 0) {
+    throw new ClusterError("INVALID_ARGUMENT", `option --label: "${text}" is not key=value`);
+  }
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function textOf(values: ReadonlyMap<string, RawValue>, name: string, fallback: string): string {
+  const value = values.get(name);
+  return typeof value === "string" ? value : fallback;
+}
+
+function listOf(values: ReadonlyMap<string, RawValue>, name: string): readonly string[] {
+  const value = values.get(name);
+  if (value === undefined || typeof value === "boolean") return [];
+  return typeof value === "string" ? [value] : value;
+}
+
+function isOn(values: ReadonlyMap<string, RawValue>, name: string): boolean {
+  const value = values.get(name);
+  return value === true || value === "true" || value === "1";
+}

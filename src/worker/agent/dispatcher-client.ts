@@ -1,0 +1,208 @@
+import { Backoff } from "../../base/backoff.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
+import { ClusterError, errorMessage, isClusterError } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Random } from "../../base/random.ts";
+import type { AckAssignmentsRequestInput } from "../../gen/skep/AckAssignmentsRequest.ts";
+import type { AssignmentsMessage } from "../../gen/skep/AssignmentsMessage.ts";
+import type { AssignmentsRequestInput } from "../../gen/skep/AssignmentsRequest.ts";
+import type { HeartbeatRequestInput } from "../../gen/skep/HeartbeatRequest.ts";
+import type { HeartbeatResponse } from "../../gen/skep/HeartbeatResponse.ts";
+import type { NodeDescription } from "../../gen/skep/NodeDescription.ts";
+import type { SessionMessage } from "../../gen/skep/SessionMessage.ts";
+import type { SessionRequestInput } from "../../gen/skep/SessionRequest.ts";
+import type { TaskStatusUpdateInput } from "../../gen/skep/TaskStatusUpdate.ts";
+import type { UpdateTaskStatusRequestInput } from "../../gen/skep/UpdateTaskStatusRequest.ts";
+import { durationMs } from "../../model/time.ts";
+import type { ChannelPool } from "../../rpc/channel-pool.ts";
+
+const callTimeoutMs = 5_000;
+const firstMessageTimeoutMs = 5_000;
+const heartbeatDefaultMs = 5_000;
+
+/** What the session tells the agent. */
+export interface SessionListener {
+  /** A session is open: statuses go through `send`. */
+  connected(address: string, send: (updates: TaskStatusUpdateInput[]) => Promise<void>): void;
+  disconnected(): void;
+  /** At the start and whenever node, managers or roots changed. */
+  message(message: SessionMessage): void;
+  /** In order; resolves once the node's DNS and balancers show it, which acknowledges it. */
+  assignments(message: AssignmentsMessage): Promise<void>;
+}
+
+export interface DispatcherClientDeps {
+  readonly channels: ChannelPool;
+  /** Addresses of managers, the most likely first. */
+  readonly managers: () => readonly string[];
+  readonly describe: () => NodeDescription;
+  readonly listener: SessionListener;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** Keeps a session with the leader's dispatcher, whichever manager that is. The only talker to managers. */
+export class DispatcherClient {
+  readonly #deps: DispatcherClientDeps;
+  readonly #backoff: Backoff;
+  readonly #stop = new AbortController();
+  #sessionId = "";
+  #leaderHint: string | undefined;
+  #nextManager = 0;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(deps: DispatcherClientDeps) {
+    this.#deps = deps;
+    this.#backoff = new Backoff({ initialMs: 100, maxMs: 1_000, random: deps.random });
+  }
+
+  start(): void {
+    this.#done = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new ClusterError("CANCELLED", "the agent stops"));
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#deps;
+    while (!this.#stop.signal.aborted) {
+      const address = this.#pickManager();
+      if (address !== undefined) {
+        try {
+          await this.#session(address);
+        } catch (error) {
+          if (this.#stop.signal.aborted) return;
+          this.#leaderHint = leaderOf(error, address);
+          log.debug({ address, err: errorMessage(error) }, "session with manager ended");
+          if (this.#leaderHint !== undefined && this.#leaderHint !== address) continue;
+        }
+      }
+      await sleep(clock, this.#backoff.nextMs(), this.#stop.signal).catch(() => {});
+    }
+  }
+
+  #pickManager(): string | undefined {
+    if (this.#leaderHint !== undefined) {
+      const hint = this.#leaderHint;
+      this.#leaderHint = undefined;
+      return hint;
+    }
+    const managers = this.#deps.managers();
+    this.#nextManager += 1;
+    return managers[this.#nextManager % Math.max(1, managers.length)];
+  }
+
+  async #session(address: string): Promise<void> {
+    const { channels, listener, clock } = this.#deps;
+    const session = new AbortController();
+    const end = (reason: unknown): void => session.abort(reason);
+    const onStop = (): void => end(this.#stop.signal.reason);
+    this.#stop.signal.addEventListener("abort", onStop, { once: true });
+    const signal = session.signal;
+    const firstTimer = clock.setTimer(firstMessageTimeoutMs, () =>
+      end(new ClusterError("DEADLINE_EXCEEDED", `manager ${address} does not answer`)),
+    );
+    const parallel: Promise<void>[] = [];
+    try {
+      const messages = channels.serverStream<SessionRequestInput, SessionMessage>(
+        address,
+        "Dispatcher",
+        "Session",
+        { description: this.#deps.describe(), sessionId: this.#sessionId },
+        { signal },
+      );
+      for await (const message of messages) {
+        listener.message(message);
+        if (parallel.length > 0) continue;
+        firstTimer.cancel();
+        this.#sessionId = message.sessionId;
+        this.#backoff.reset();
+        listener.connected(address, (updates) => this.#sendStatuses(address, updates));
+        parallel.push(
+          this.#heartbeats(address, signal).catch(end),
+          this.#assignments(address, signal).catch(end),
+        );
+      }
+      throw (
+        signal.reason ?? new ClusterError("UNAVAILABLE", `manager ${address} ended the session`)
+      );
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      firstTimer.cancel();
+      this.#stop.signal.removeEventListener("abort", onStop);
+      end(new ClusterError("CANCELLED", "the session is over"));
+      await Promise.all(parallel);
+      listener.disconnected();
+    }
+  }
+
+  async #heartbeats(address: string, signal: AbortSignal): Promise<void> {
+    const { channels, clock } = this.#deps;
+    for (;;) {
+      const { period } = await channels.unary<HeartbeatRequestInput, HeartbeatResponse>(
+        address,
+        "Dispatcher",
+        "Heartbeat",
+        { sessionId: this.#sessionId },
+        { timeoutMs: callTimeoutMs, signal },
+      );
+      await sleep(clock, durationMs(period, heartbeatDefaultMs), signal);
+    }
+  }
+
+  async #assignments(address: string, signal: AbortSignal): Promise<void> {
+    const { channels, listener } = this.#deps;
+    const sessionId = this.#sessionId;
+    const stream = channels.serverStream<AssignmentsRequestInput, AssignmentsMessage>(
+      address,
+      "Dispatcher",
+      "Assignments",
+      { sessionId },
+      { signal },
+    );
+    let last: string | undefined;
+    for await (const message of stream) {
+      if (message.type === "INCREMENTAL" && message.appliesTo !== last) {
+        throw new ClusterError("OUT_OF_DATE", "a change of the assignments was missed");
+      }
+      last = message.resultsIn;
+      const acknowledge = async (): Promise<void> => {
+        await listener.assignments(message);
+        await channels.unary<AckAssignmentsRequestInput, object>(
+          address,
+          "Dispatcher",
+          "AckAssignments",
+          { sessionId, resultsIn: message.resultsIn },
+          { timeoutMs: callTimeoutMs, signal },
+        );
+      };
+      // Not awaited: the next change may be taken in while the network is being adapted to this one.
+      acknowledge().catch((error: unknown) => {
+        if (!signal.aborted) {
+          this.#deps.log.warn({ err: errorMessage(error) }, "assignments not acknowledged");
+        }
+      });
+    }
+    throw new ClusterError("UNAVAILABLE", `manager ${address} ended the assignments`);
+  }
+
+  async #sendStatuses(address: string, updates: TaskStatusUpdateInput[]): Promise<void> {
+    await this.#deps.channels.unary<UpdateTaskStatusRequestInput, object>(
+      address,
+      "Dispatcher",
+      "UpdateTaskStatus",
+      { sessionId: this.#sessionId, updates },
+      { timeoutMs: callTimeoutMs, signal: this.#stop.signal },
+    );
+  }
+}
+
+function leaderOf(error: unknown, asked: string): string | undefined {
+  if (!isClusterError(error, "NOT_LEADER")) return undefined;
+  const leader = error.details["leaderAddress"];
+  return leader === undefined || leader === "" || leader === asked ? undefined : leader;
+}

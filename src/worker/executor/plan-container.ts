@@ -1,0 +1,254 @@
+import { createHash } from "node:crypto";
+import { must } from "../../base/assert.ts";
+import { ClusterError } from "../../base/errors.ts";
+import { addressOf } from "../../base/ip.ts";
+import type { Config } from "../../gen/skep/Config.ts";
+import type { ContainerSpec as TaskContainerSpec } from "../../gen/skep/ContainerSpec.ts";
+import type { Mount } from "../../gen/skep/Mount.ts";
+import type { NodeDescription } from "../../gen/skep/NodeDescription.ts";
+import type { Secret } from "../../gen/skep/Secret.ts";
+import type { Task } from "../../gen/skep/Task.ts";
+import { taskName } from "../../model/task-name.ts";
+import type { ContainerSpec, FileSpec, MountSpec } from "../../runtime/container-spec.ts";
+import { expandTemplate, type TemplateContext } from "./template.ts";
+
+/** The part of an image's configuration that a container takes over. */
+export interface ImageDefaults {
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  readonly user: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly volumes: readonly string[];
+  readonly stopSignal: string;
+}
+
+export interface PlanContainerInput {
+  readonly task: Task;
+  readonly nodeId: string;
+  readonly node: NodeDescription;
+  readonly image: ImageDefaults;
+  readonly layerPaths: readonly string[];
+  /** Undefined: the host's network. */
+  readonly networkNamespacePath: string | undefined;
+  /** Host folder of each named volume. */
+  readonly volumeFolders: ReadonlyMap<string, string>;
+  readonly secrets: ReadonlyMap<string, Secret>;
+  readonly configs: ReadonlyMap<string, Config>;
+  /** Name servers behind ours; the container itself asks 127.0.0.11. */
+  readonly dnsServer: string;
+}
+
+/** The container id of a task: derived from it, so that a restarted daemon finds the container again. */
+export function containerIdOf(taskId: string): string {
+  return createHash("sha256").update(`task ${taskId}`).digest("hex");
+}
+
+/** Pure: everything the runtime must know. INVALID_ARGUMENT when the task cannot run as asked. */
+export function planContainer(input: PlanContainerInput): ContainerSpec {
+  const { task, image } = input;
+  const spec = must(task.spec?.container, "container of a task");
+  const context: TemplateContext = { task, nodeId: input.nodeId, node: input.node };
+  const id = containerIdOf(task.id);
+  const hostname = spec.hostname === "" ? id.slice(0, 12) : expandTemplate(spec.hostname, context);
+  return {
+    id,
+    name: taskName(task),
+    layerPaths: input.layerPaths,
+    args: commandOf(spec, image),
+    env: environmentOf(spec, image, hostname, context),
+    cwd: spec.dir || image.workingDir || "/",
+    user: spec.user || image.user,
+    groups: spec.groups,
+    hostname,
+    tty: spec.tty,
+    openStdin: spec.openStdin,
+    readOnly: spec.readOnly,
+    init: spec.init === "true",
+    mounts: spec.mounts.map((mount) => planMount(mount, input.volumeFolders, context)),
+    files: [...planSecrets(spec, input.secrets), ...planConfigs(spec, input.configs)],
+    resources: limitsOf(task),
+    capabilities: { add: spec.capabilityAdd, drop: spec.capabilityDrop },
+    sysctls: spec.sysctls,
+    ulimits: spec.ulimits,
+    ...(spec.oomScoreAdj === 0 ? {} : { oomScoreAdj: spec.oomScoreAdj }),
+    ...(input.networkNamespacePath === undefined
+      ? {}
+      : { networkNamespacePath: input.networkNamespacePath }),
+    etcFiles: {
+      hosts: hostsFile(task, spec, hostname),
+      resolvConf: resolvConf(spec, input.dnsServer),
+      hostname: `${hostname}\n`,
+    },
+    labels: labelsOf(task, spec, input.nodeId),
+    stopSignal: spec.stopSignal || image.stopSignal || "SIGTERM",
+    ...logSize(task),
+  };
+}
+
+function commandOf(spec: TaskContainerSpec, image: ImageDefaults): string[] {
+  // As Docker: an own entrypoint also drops the image's command.
+  const own = spec.command.length > 0;
+  const entrypoint = own ? spec.command : image.entrypoint;
+  const args = spec.args.length > 0 || own ? spec.args : image.cmd;
+  const command = [...entrypoint, ...args];
+  if (command.length === 0) {
+    throw new ClusterError("INVALID_ARGUMENT", `image ${spec.image} names no command; give one`);
+  }
+  return command;
+}
+
+function environmentOf(
+  spec: TaskContainerSpec,
+  image: ImageDefaults,
+  hostname: string,
+  context: TemplateContext,
+): string[] {
+  const variables = new Map<string, string>([
+    ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    ["HOSTNAME", hostname],
+    ...(spec.tty ? ([["TERM", "xterm"]] as const) : []),
+  ]);
+  const given = spec.env.map((text) => expandTemplate(text, context));
+  for (const text of [...image.env, ...given]) {
+    const at = text.indexOf("=");
+    if (at > 0) variables.set(text.slice(0, at), text.slice(at + 1));
+    else variables.delete(text);
+  }
+  return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+function planMount(
+  mount: Mount,
+  volumeFolders: ReadonlyMap<string, string>,
+  context: TemplateContext,
+): MountSpec {
+  const source = expandTemplate(mount.source, context);
+  const common = { target: mount.target, readOnly: mount.readOnly };
+  switch (mount.type) {
+    case "BIND":
+      return {
+        ...common,
+        type: "bind",
+        source,
+        options: mount.bind?.propagation ? [mount.bind.propagation] : [],
+      };
+    case "VOLUME":
+      return {
+        ...common,
+        type: "bind",
+        source: must(volumeFolders.get(mount.target), `volume for ${mount.target}`),
+        options: [],
+      };
+    case "TMPFS":
+      return { ...common, type: "tmpfs", source: "", options: tmpfsOptions(mount) };
+    default:
+      throw new ClusterError(
+        "INVALID_ARGUMENT",
+        `mounts of type ${mount.type.toLowerCase()} are not available on Linux nodes of this cluster; use bind, volume or tmpfs`,
+      );
+  }
+}
+
+function tmpfsOptions(mount: Mount): string[] {
+  const size = mount.tmpfs?.sizeBytes ?? 0;
+  const mode = mount.tmpfs?.mode ?? 0;
+  return [...(size > 0 ? [`size=${size}`] : []), ...(mode > 0 ? [`mode=${mode.toString(8)}`] : [])];
+}
+
+function planSecrets(spec: TaskContainerSpec, secrets: ReadonlyMap<string, Secret>): FileSpec[] {
+  return spec.secrets.map(({ secretId, secretName, file }) => {
+    const secret = secrets.get(secretId);
+    if (secret === undefined) {
+      throw new ClusterError(
+        "UNAVAILABLE",
+        `secret ${secretName} has not arrived on this node yet`,
+      );
+    }
+    const name = file?.name || secretName;
+    return fileOf(name.startsWith("/") ? name : `/run/secrets/${name}`, file, secret.spec?.data);
+  });
+}
+
+function planConfigs(spec: TaskContainerSpec, configs: ReadonlyMap<string, Config>): FileSpec[] {
+  return spec.configs
+    .filter(({ runtime }) => !runtime)
+    .map(({ configId, configName, file }) => {
+      const config = configs.get(configId);
+      if (config === undefined) {
+        throw new ClusterError(
+          "UNAVAILABLE",
+          `config ${configName} has not arrived on this node yet`,
+        );
+      }
+      const name = file?.name || configName;
+      return fileOf(name.startsWith("/") ? name : `/${name}`, file, config.spec?.data);
+    });
+}
+
+function fileOf(
+  path: string,
+  file: { uid: string; gid: string; mode: number } | null | undefined,
+  content: Uint8Array | undefined,
+): FileSpec {
+  return {
+    path,
+    content: content ?? new Uint8Array(),
+    mode: file?.mode || 0o444,
+    uid: Number(file?.uid ?? 0) || 0,
+    gid: Number(file?.gid ?? 0) || 0,
+  };
+}
+
+function limitsOf(task: Task): ContainerSpec["resources"] {
+  const limits = task.spec?.resources?.limits;
+  return {
+    ...(limits && limits.memoryBytes > 0 ? { memoryBytes: limits.memoryBytes } : {}),
+    ...(limits && limits.nanoCpus > 0 ? { nanoCpus: limits.nanoCpus } : {}),
+    ...(limits && limits.pids > 0 ? { pids: limits.pids } : {}),
+  };
+}
+
+function hostsFile(task: Task, spec: TaskContainerSpec, hostname: string): string {
+  const own = task.networks.flatMap(({ addresses }) =>
+    addresses.map((address) => `${addressOf(address)}\t${hostname}`),
+  );
+  return [
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    ...spec.hosts.map((line) => line.replace(/\s+/, "\t")),
+    ...own,
+    "",
+  ].join("\n");
+}
+
+function resolvConf(spec: TaskContainerSpec, dnsServer: string): string {
+  const options = ["ndots:0", ...(spec.dns?.options ?? []).filter((text) => text !== "ndots:0")];
+  return [
+    ...(spec.dns?.search.length ? [`search ${spec.dns.search.join(" ")}`] : []),
+    `nameserver ${dnsServer}`,
+    `options ${options.join(" ")}`,
+    "",
+  ].join("\n");
+}
+
+function labelsOf(task: Task, spec: TaskContainerSpec, nodeId: string): Record<string, string> {
+  return {
+    ...spec.labels,
+    "com.docker.swarm.node.id": nodeId,
+    "com.docker.swarm.service.id": task.serviceId,
+    "com.docker.swarm.service.name": task.serviceAnnotations?.name ?? "",
+    "com.docker.swarm.task": "",
+    "com.docker.swarm.task.id": task.id,
+    "com.docker.swarm.task.name": taskName(task),
+  };
+}
+
+function logSize(task: Task): { logMaxBytes?: number } {
+  const text = task.spec?.logDriver?.options["max-size"] ?? task.logDriver?.options["max-size"];
+  const match = /^(\d+)([kmg]?)b?$/i.exec(text ?? "");
+  if (match?.[1] === undefined) return {};
+  const factor = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]?.toLowerCase() ?? ""] ?? 1;
+  return { logMaxBytes: Number(match[1]) * factor };
+}

@@ -1,0 +1,53 @@
+import { arch, cpus, hostname, totalmem } from "node:os";
+import type { NodeDescription } from "../gen/skep/NodeDescription.ts";
+
+/** Version of the Docker Engine whose API and behaviour this release follows. */
+export const engineVersion = "28.2.2";
+
+export interface NodeDescriptionOptions {
+  /** "" = the system's. */
+  readonly hostname: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly dataPathAddress: string;
+  /** PEM of the root(s) this node trusts. */
+  readonly trustRootPem: string;
+}
+
+/** What this node offers the cluster: platform, processors, memory, drivers. */
+export function describeNode(options: NodeDescriptionOptions): NodeDescription {
+  return {
+    hostname: options.hostname === "" ? hostname() : options.hostname,
+    platform: { architecture: machineArchitecture(), os: "linux" },
+    resources: {
+      nanoCpus: cpus().length * 1e9,
+      memoryBytes: totalmem(),
+      pids: 0,
+      generic: [],
+    },
+    engine: {
+      engineVersion,
+      labels: { ...options.labels },
+      plugins: [
+        ...["json-file", "local", "none"].map((name) => ({ type: "Log", name })),
+        ...["bridge", "host", "null", "overlay"].map((name) => ({ type: "Network", name })),
+        { type: "Volume", name: "local" },
+      ],
+    },
+    tlsInfo: {
+      trustRoot: Buffer.from(options.trustRootPem),
+      certIssuerSubject: Buffer.alloc(0),
+      certIssuerPublicKey: Buffer.alloc(0),
+    },
+    dataPathAddress: options.dataPathAddress,
+  };
+}
+
+/** The machine's architecture as `uname -m` and Docker's node platform name it. */
+export function machineArchitecture(): string {
+  const names: Readonly<Record<string, string>> = {
+    x64: "x86_64",
+    arm64: "aarch64",
+    arm: "armv7l",
+  };
+  return names[arch()] ?? arch();
+}
