@@ -199,7 +199,7 @@ export class TaskRunner {
       container:
         container === null || exitCode === undefined ? container : { ...container, exitCode },
       portStatus: this.#status.portStatus,
-      runningAt: state === "RUNNING" ? toTimestamp(this.#deps.clock.now()) : this.#status.runningAt,
+      runningAt: this.#status.runningAt,
       appliedBy: "",
       appliedAt: null,
     };

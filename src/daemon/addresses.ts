@@ -1,0 +1,80 @@
+import { isIP } from "node:net";
+import type { NetworkInterfaceInfo } from "node:os";
+import { ClusterError } from "../base/errors.ts";
+
+/** As os.networkInterfaces() gives them. */
+export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+export const defaultSwarmPort = 2377;
+
+/**
+ * The address other nodes shall reach this one at. `wanted` is "", "ip", "interface", either with ":port".
+ * INVALID_ARGUMENT when there is none, or several to choose from (Docker's texts).
+ */
+export function chooseAdvertiseAddress(
+  wanted: string,
+  interfaces: Interfaces,
+  ignored: (name: string) => boolean = () => false,
+): { ip: string; port: number } {
+  if (wanted !== "") return resolveAddress(wanted, interfaces, "advertise");
+  const found = Object.entries(interfaces).flatMap(([name, entries]) =>
+    ignored(name) ? [] : usable(entries).map(({ address }) => ({ name, address })),
+  );
+  const [first, second] = found;
+  if (first === undefined) {
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      "could not find the system's IP address - specify one with --advertise-addr",
+    );
+  }
+  if (second !== undefined) {
+    const list =
+      first.name === second.name
+        ? `on interface ${first.name} (${first.address} and ${second.address})`
+        : `on different interfaces (${first.address} on ${first.name} and ${second.address} on ${second.name})`;
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `could not choose an IP address to advertise since this system has multiple addresses ${list} - specify one with --advertise-addr`,
+    );
+  }
+  return { ip: first.address, port: defaultSwarmPort };
+}
+
+/** The address to listen on; "" = all IPv4 addresses. INVALID_ARGUMENT names what is wrong. */
+export function chooseListenAddress(
+  wanted: string,
+  interfaces: Interfaces,
+): { ip: string; port: number } {
+  return wanted === ""
+    ? { ip: "0.0.0.0", port: defaultSwarmPort }
+    : resolveAddress(wanted, interfaces, "listen");
+}
+
+function resolveAddress(
+  text: string,
+  interfaces: Interfaces,
+  what: string,
+): { ip: string; port: number } {
+  const match = /^(?:\[(.+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? "";
+  const port = match?.[3] === undefined ? defaultSwarmPort : Number(match[3]);
+  if (match === null || port > 65_535) {
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `invalid ${what} address "${text}": it must be an IP address or interface, with an optional port`,
+    );
+  }
+  if (isIP(host) !== 0) return { ip: host, port };
+  const [first] = usable(interfaces[host]);
+  if (first === undefined) {
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `${what} address "${text}" must be a non-zero IP address or network interface (with optional port number)`,
+    );
+  }
+  return { ip: first.address, port };
+}
+
+function usable(entries: readonly NetworkInterfaceInfo[] | undefined): NetworkInterfaceInfo[] {
+  return (entries ?? []).filter(({ family, internal }) => family === "IPv4" && !internal);
+}

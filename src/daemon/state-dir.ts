@@ -1,0 +1,114 @@
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomic } from "../base/atomic-file.ts";
+import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
+
+/** What a member of a cluster must know of itself to come back after a restart. */
+export interface MemberState {
+  readonly formatVersion: 1;
+  readonly nodeId: string;
+  readonly clusterId: string;
+  /** host:port the manager's server listens on. */
+  readonly listenAddress: string;
+  /** host:port other nodes reach this one at. */
+  readonly advertiseAddress: string;
+  /** IP that VXLAN traffic to this node goes to. */
+  readonly dataPathAddress: string;
+  /** 0 = never was a manager. */
+  readonly raftId: number;
+  /** host:port of the managers last known. */
+  readonly managers: readonly string[];
+}
+
+/** The folders of one daemon. */
+export class StateDir {
+  readonly root: string;
+
+  constructor(dataRoot: string) {
+    this.root = dataRoot;
+  }
+
+  get swarm(): string {
+    return join(this.root, "swarm");
+  }
+
+  get certificates(): string {
+    return join(this.swarm, "certificates");
+  }
+
+  get raft(): string {
+    return join(this.swarm, "raft");
+  }
+
+  get worker(): string {
+    return join(this.swarm, "worker");
+  }
+
+  get images(): string {
+    return join(this.root, "image");
+  }
+
+  get containers(): string {
+    return join(this.root, "containers");
+  }
+
+  get volumes(): string {
+    return join(this.root, "volumes");
+  }
+
+  async prepare(): Promise<void> {
+    for (const folder of [this.root, this.swarm, this.certificates, this.worker]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    }
+  }
+
+  /** Undefined when this node is in no cluster. DATA_LOSS when the file is damaged. */
+  async readMember(): Promise<MemberState | undefined> {
+    const path = join(this.swarm, "member.json");
+    let text: string;
+    try {
+      text = await readFile(path, "utf8");
+    } catch (error) {
+      if (errnoCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+    try {
+      const state = JSON.parse(text) as MemberState;
+      if (state.formatVersion === 1 && typeof state.nodeId === "string") return state;
+      throw new Error(`format ${String(state.formatVersion)} is not known`);
+    } catch (error) {
+      throw new ClusterError(
+        "DATA_LOSS",
+        `${path} cannot be read (${errorMessage(error)}); leave the swarm with force and join again`,
+        { cause: error },
+      );
+    }
+  }
+
+  async writeMember(state: MemberState): Promise<void> {
+    await writeFileAtomic(
+      join(this.swarm, "member.json"),
+      `${JSON.stringify(state, null, 2)}\n`,
+      0o600,
+    );
+  }
+
+  /** Forgets the cluster: certificates, raft log, tasks. */
+  async clearMember(): Promise<void> {
+    await rm(this.swarm, { recursive: true, force: true });
+    await this.prepare();
+  }
+
+  /** A name for this daemon that stays over restarts; it makes names of links and tables unique on the host. */
+  async engineId(create: () => string): Promise<string> {
+    const path = join(this.root, "engine-id");
+    try {
+      return (await readFile(path, "utf8")).trim();
+    } catch (error) {
+      if (errnoCode(error) !== "ENOENT") throw error;
+      const id = create();
+      await writeFileAtomic(path, `${id}\n`);
+      return id;
+    }
+  }
+}
