@@ -1,0 +1,62 @@
+import type { Task } from "../../gen/skep/Task.ts";
+import { restartPolicyOf } from "../../model/defaults.ts";
+import {
+  createdAtMs,
+  endedByItself,
+  isStopped,
+  isWanted,
+  type NodeLookup,
+  cannotAnswer,
+  isOnLostNode,
+  observedAtMs,
+  observedState,
+  specVersionOf,
+} from "./task-facts.ts";
+import { sameTaskSpec } from "./dirty.ts";
+
+/** How long a replacement waits for the task before it to stop. */
+export const stopWaitMs = 60_000;
+
+/**
+ * Whether `ended`, the newest task of its slot, gets a successor. Attempts are counted from the slot's kept
+ * tasks of the same spec version (the reaper keeps enough), as of the moment it ended: so every manager comes to the
+ * same answer at any later time.
+ */
+export function mayRestart(ended: Task, tasksOfSlot: readonly Task[]): boolean {
+  const policy = restartPolicyOf(ended.spec);
+  const isJob = ended.desiredState === "COMPLETE" || ended.jobIteration !== null;
+  const succeeded = observedState(ended) === "COMPLETE";
+  if (policy.condition === "RESTART_NONE") return false;
+  if (succeeded && (isJob || policy.condition === "RESTART_ON_FAILURE")) return false;
+  if (policy.maxAttempts === 0) return true;
+  const windowStartMs = policy.windowMs > 0 ? observedAtMs(ended) - policy.windowMs : 0;
+  // The first task of a version is no restart.
+  const restarts = tasksOfSlot
+    .filter((task) => specVersionOf(task) === specVersionOf(ended))
+    .slice(1)
+    .filter((task) => createdAtMs(task) >= windowStartMs);
+  return restarts.length < policy.maxAttempts;
+}
+
+/**
+ * When a task that waits in desired READY may run: once the tasks that were stopped in its slot have stopped (waited for up to a
+ * minute, and not at all when their node is down), and, for the restart of a task that ended by itself, after the policy's delay.
+ * `undefined` when only an event can tell.
+ */
+export function promotionTimeMs(
+  waiting: Task,
+  tasksOfSlot: readonly Task[],
+  nodes: NodeLookup,
+): number {
+  const before = tasksOfSlot.filter((task) => task.id !== waiting.id && !isWanted(task));
+  const stopping = before.some((task) => !isStopped(task) && !cannotAnswer(task, nodes));
+  const startMs = createdAtMs(waiting);
+  if (stopping) return startMs + stopWaitMs;
+  const last = before.at(-1);
+  const isRestart =
+    last !== undefined &&
+    endedByItself(last) &&
+    !isOnLostNode(last, nodes) &&
+    sameTaskSpec(last, waiting);
+  return isRestart ? startMs + restartPolicyOf(waiting.spec).delayMs : startMs;
+}
