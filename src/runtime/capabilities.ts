@@ -1,0 +1,55 @@
+import { ClusterError } from "../base/errors.ts";
+
+/** In the order of the kernel's bits (include/uapi/linux/capability.h). */
+export const capabilityNames: readonly string[] =
+  `CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
+NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT
+SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE
+AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ
+PERFMON BPF CHECKPOINT_RESTORE`
+    .split(/\s+/)
+    .map((name) => `CAP_${name}`);
+
+/** What a container has unless its spec says otherwise: Docker's fourteen. */
+export const defaultCapabilities: readonly string[] =
+  `CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE
+SYS_CHROOT KILL AUDIT_WRITE`
+    .split(/\s+/)
+    .map((name) => `CAP_${name}`);
+
+/** The capabilities whose bits are set in a /proc/PID/status mask such as "000001fffeffffff". */
+export function capabilitiesOfMask(hexMask: string): ReadonlySet<string> {
+  const mask = BigInt(`0x${hexMask}`);
+  return new Set(capabilityNames.filter((_, bit) => ((mask >> BigInt(bit)) & 1n) === 1n));
+}
+
+/**
+ * The defaults plus `add` minus `drop` ("NET_ADMIN", "cap_net_admin", "ALL"), of those that this
+ * process can give. `missing` are the ones asked for by name that it cannot.
+ * INVALID_ARGUMENT for a name the kernel does not know.
+ */
+export function resolveCapabilities(
+  wanted: { readonly add: readonly string[]; readonly drop: readonly string[] },
+  available: ReadonlySet<string>,
+): { readonly granted: string[]; readonly missing: string[] } {
+  const add = wanted.add.map(canonicalName);
+  const drop = new Set(wanted.drop.map(canonicalName));
+  const base = add.includes("ALL") ? capabilityNames : drop.has("ALL") ? [] : defaultCapabilities;
+  const chosen = new Set([...base, ...add.filter((name) => name !== "ALL")]);
+  for (const name of drop) if (!add.includes(name)) chosen.delete(name);
+  const ordered = capabilityNames.filter((name) => chosen.has(name));
+  return {
+    granted: ordered.filter((name) => available.has(name)),
+    missing: add.filter((name) => name !== "ALL" && !available.has(name)),
+  };
+}
+
+function canonicalName(text: string): string {
+  const upper = text.toUpperCase();
+  if (upper === "ALL") return upper;
+  const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+  if (!capabilityNames.includes(name)) {
+    throw new ClusterError("INVALID_ARGUMENT", `"${text}" is not a capability of this kernel`);
+  }
+  return name;
+}

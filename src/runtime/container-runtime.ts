@@ -1,0 +1,408 @@
+import { constants } from "node:fs";
+import { access, mkdir, open as openFile, readFile, rmdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import type { Writable } from "node:stream";
+import { type Clock, sleep } from "../base/clock.ts";
+import { runCommand, tryCommand } from "../base/command.ts";
+import { withDeadline } from "../base/deadline.ts";
+import { ClusterError, errorMessage } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import { KeyedMutex } from "../base/keyed-mutex.ts";
+import { mount, mountFlags } from "../base/linux.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { findLeftovers, vanished, wasOomKilled } from "./adopt.ts";
+import { openAttachInput } from "./attach-input.ts";
+import { cgroupFolders } from "./cgroup-paths.ts";
+import { Container } from "./container.ts";
+import { type MakerDeps, makeContainer, removeFolders, resolveUser } from "./container-maker.ts";
+import { writeRecord } from "./container-record.ts";
+import type { ContainerInfo, ContainerSpec, ExecSpec, ExitStatus } from "./container-spec.ts";
+import { type ExecSession, launchExec } from "./exec.ts";
+import { buildExecProcess } from "./exec-process.ts";
+import { type ExitFile, ExitWatcher } from "./exit-watcher.ts";
+import { FolderLayout, validateContainerId } from "./folder-layout.ts";
+import { type HostFacts, readHostFacts } from "./host-facts.ts";
+import { Limiter } from "./limiter.ts";
+import type { LogEntry } from "./log-parser.ts";
+import { type LogOptions, readLog } from "./log-reader.ts";
+import type { OciSpec } from "./oci-types.ts";
+import { isAlive } from "./process-info.ts";
+import { findProgram } from "./runtime-paths.ts";
+import { signalNumber } from "./signals.ts";
+import { type ContainerStats, cgroupReader, readStats } from "./stats.ts";
+import { listProcesses, type ProcessRow } from "./top.ts";
+
+const killWaitMs = 10_000;
+const lateExitWaitMs = 2000;
+
+export interface ContainerRuntimeOptions {
+  /** Kept over a host restart: specs, writable layers, logs. */
+  readonly dataRoot: string;
+  /** May be lost at a host restart; its path should be short (a socket lies in it). */
+  readonly execRoot: string;
+  /** Cgroup of all this daemon's containers, "/skep/NAME"; unique per daemon. */
+  readonly cgroupParent: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: Random;
+}
+
+/**
+ * Runs containers with conmon and runc. They outlive this process: `open` finds again what runs.
+ * NOT_FOUND for an id that is not there, FAILED_PRECONDITION for a wrong state.
+ */
+export class ContainerRuntime {
+  readonly #deps: MakerDeps;
+  readonly #log: Logger;
+  readonly #random: Random;
+  readonly #containers = new Map<string, Container>();
+  readonly #mutex = new KeyedMutex();
+  // More at once than processors only makes each slower.
+  readonly #limiter = new Limiter(Math.max(2, availableParallelism() * 2));
+  readonly #watcher: ExitWatcher;
+
+  private constructor(deps: MakerDeps, log: Logger, random: Random) {
+    this.#deps = deps;
+    this.#log = log;
+    this.#random = random;
+    this.#watcher = new ExitWatcher(
+      deps.layout.exits,
+      (exits, complete) => {
+        this.#onExits(exits, complete).catch((err: unknown) =>
+          log.error({ err }, "cannot note the end of a container"),
+        );
+      },
+      { clock: deps.clock, log },
+    );
+  }
+
+  /** Checks the host, adopts what a former daemon left running and cleans what it left half-made. */
+  static async open(options: ContainerRuntimeOptions): Promise<ContainerRuntime> {
+    const layout = new FolderLayout(options.dataRoot, options.execRoot);
+    const [runcPath, conmonPath, host] = await Promise.all([
+      findProgram("runc"),
+      findProgram("conmon"),
+      readHostFacts(),
+    ]);
+    const folders = [layout.containers, layout.bundles, layout.exits, layout.runcRoot];
+    for (const path of [...folders, layout.secrets]) {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+    }
+    await mountSecrets(layout.secrets);
+    const { cgroupParent, clock, log, random } = options;
+    const deps = { layout, host, runcPath, conmonPath, cgroupParent, clock };
+    const runtime = new ContainerRuntime(deps, log, random);
+    await runtime.#adopt();
+    runtime.#watcher.start();
+    await runtime.#watcher.scan();
+    return runtime;
+  }
+
+  get host(): HostFacts {
+    return this.#deps.host;
+  }
+
+  /** Stops watching. The containers run on. */
+  async close(): Promise<void> {
+    this.#watcher.stop();
+  }
+
+  /** Every container, whatever its state. */
+  list(): readonly ContainerInfo[] {
+    return [...this.#containers.values()].map((container) => container.info);
+  }
+
+  /** Undefined when there is none of that id. */
+  find(id: string): ContainerInfo | undefined {
+    return this.#containers.get(id)?.info;
+  }
+
+  info(id: string): ContainerInfo {
+    return this.#get(id).info;
+  }
+
+  /** Makes a container that waits for `start`. ALREADY_EXISTS; INTERNAL with the runtime's words. */
+  async create(spec: ContainerSpec): Promise<void> {
+    validateContainerId(spec.id);
+    await this.#mutex.run(spec.id, async () => {
+      if (this.#containers.has(spec.id)) {
+        throw new ClusterError("ALREADY_EXISTS", `container ${spec.id} exists already`);
+      }
+      const folders = this.#deps.layout.container(spec.id);
+      try {
+        const record = await this.#limiter.run(() => makeContainer(spec, folders, this.#deps));
+        const { files: _secrets, ...stored } = spec;
+        this.#containers.set(spec.id, new Container(stored, folders, record));
+      } catch (error) {
+        await this.#destroy(spec.id).catch((err: unknown) =>
+          this.#log.warn({ err, containerId: spec.id }, "cannot clean up a failed container"),
+        );
+        throw error;
+      }
+    });
+  }
+
+  /** Lets a created container's program run. */
+  async start(id: string): Promise<{ pid: number; startedAtMs: number }> {
+    return await this.#mutex.run(id, async () => {
+      const container = this.#get(id);
+      const { state } = container.info;
+      if (state !== "created") {
+        throw new ClusterError("FAILED_PRECONDITION", `container ${id} is ${state} already`);
+      }
+      await this.#limiter.run(() => this.#runc("start", id));
+      const startedAtMs = this.#deps.clock.now();
+      container.record = { ...container.record, startedAtMs };
+      await writeRecord(container.folders, container.record);
+      return { pid: container.record.process.pid, startedAtMs };
+    });
+  }
+
+  /** Resolves at the container's end, at once when it has ended. Rejects with the signal's reason. */
+  async wait(id: string, signal?: AbortSignal): Promise<ExitStatus> {
+    const { ended } = this.#get(id);
+    if (signal === undefined) return await ended;
+    signal.throwIfAborted();
+    let onAbort = () => {};
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([ended, aborted]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Sends a signal to the container's first process. FAILED_PRECONDITION when it has ended. */
+  async kill(id: string, signal: string): Promise<void> {
+    const container = this.#get(id);
+    const number = signalNumber(signal);
+    if (container.record.exit !== undefined || !(await isAlive(container.record.process))) {
+      throw new ClusterError("FAILED_PRECONDITION", `container ${id} is not running`);
+    }
+    process.kill(container.record.process.pid, number);
+  }
+
+  /** Asks the program to end and, after the grace, kills it. An ended container is no error. */
+  async stop(
+    id: string,
+    options: { readonly signal?: string; readonly graceMs: number },
+  ): Promise<ExitStatus> {
+    const container = this.#get(id);
+    if (container.record.exit !== undefined) return container.record.exit;
+    const { stopSignal } = container.spec;
+    const signal = options.signal ?? (stopSignal === "" ? "SIGTERM" : stopSignal);
+    // A program that has not started cannot react.
+    const graceMs = container.info.state === "created" ? 0 : options.graceMs;
+    if (graceMs > 0) {
+      await this.#tryKill(id, signal);
+      const graceEnd = new AbortController();
+      const late = sleep(this.#deps.clock, graceMs, graceEnd.signal).then(
+        () => undefined,
+        () => undefined,
+      );
+      const exit = await Promise.race([container.ended, late]);
+      graceEnd.abort();
+      if (exit !== undefined) return exit;
+    }
+    await this.#tryKill(id, "SIGKILL");
+    return await withDeadline(
+      this.#deps.clock,
+      killWaitMs,
+      `killing container ${id}`,
+      container.ended,
+    );
+  }
+
+  /** Takes everything of the container away. FAILED_PRECONDITION while it runs, unless forced. */
+  async remove(id: string, options: { readonly force?: boolean } = {}): Promise<void> {
+    await this.#mutex.run(id, async () => {
+      const container = this.#get(id);
+      if (container.info.state === "running" && options.force !== true) {
+        throw new ClusterError("FAILED_PRECONDITION", `container ${id} is running; stop it first`);
+      }
+      if (container.record.exit === undefined) {
+        await this.#tryKill(id, "SIGKILL");
+        // conmon writes the exit file a moment later; it must not outlive the container.
+        const late = sleep(this.#deps.clock, lateExitWaitMs);
+        await Promise.race([container.ended, late]);
+      }
+      container.removing = true;
+      await this.#destroy(id);
+      container.end(vanished(this.#deps.clock.now()));
+      this.#containers.delete(id);
+    });
+  }
+
+  /** Runs a further command in a running container. */
+  async exec(id: string, exec: ExecSpec): Promise<ExecSession> {
+    const container = this.#running(id);
+    const { folders } = container;
+    const config = JSON.parse(await readFile(folders.config, "utf8")) as OciSpec;
+    const user = exec.user === "" ? undefined : resolveUser(folders.rootfs, exec.user, []);
+    return await launchExec({
+      runcPath: this.#deps.runcPath,
+      runcRoot: this.#deps.layout.runcRoot,
+      containerId: id,
+      execId: newId(this.#random),
+      folder: folders.bundle,
+      process: buildExecProcess(config.process, exec, user, this.#deps.host),
+      openStdin: exec.openStdin,
+      clock: this.#deps.clock,
+    });
+  }
+
+  /** What the container wrote, oldest first; with `follow` until it ends. */
+  logs(id: string, options: LogOptions): AsyncGenerator<LogEntry, void, void> {
+    const { folders, ended } = this.#get(id);
+    return readLog({ path: folders.log, ended, clock: this.#deps.clock }, options);
+  }
+
+  /** The container's input; its output is `logs` with `follow`. FAILED_PRECONDITION without `openStdin`. */
+  attachInput(id: string): Writable {
+    const container = this.#running(id);
+    if (!container.spec.openStdin) {
+      throw new ClusterError("FAILED_PRECONDITION", `container ${id} was made without an input`);
+    }
+    return openAttachInput(container.folders.attachSocket, this.#deps.clock);
+  }
+
+  /** Sets the size of the container's terminal, in characters. */
+  async resize(id: string, rows: number, columns: number): Promise<void> {
+    const container = this.#running(id);
+    if (!container.spec.tty) return;
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK;
+    const pipe = await openFile(container.folders.resizePipe, flags);
+    try {
+      await pipe.write(`${rows} ${columns}\n`);
+    } finally {
+      await pipe.close();
+    }
+  }
+
+  /** Use of resources now. */
+  async stats(id: string): Promise<ContainerStats> {
+    const { record } = this.#running(id);
+    const { cgroupVersion } = this.#deps.host;
+    const read = cgroupReader(cgroupVersion, this.#cgroupOf(id));
+    return await readStats(cgroupVersion, read, record.process.pid, this.#deps.clock.now());
+  }
+
+  /** The processes in the container. */
+  async top(id: string): Promise<ProcessRow[]> {
+    this.#running(id);
+    return await listProcesses(this.#deps.host.cgroupVersion, this.#cgroupOf(id));
+  }
+
+  /** Where the container's merged file system is mounted on the host. Resolve paths in it with care. */
+  rootfsPath(id: string): string {
+    return this.#get(id).folders.rootfs;
+  }
+
+  #get(id: string): Container {
+    const container = this.#containers.get(id);
+    if (container === undefined) throw new ClusterError("NOT_FOUND", `no container ${id}`);
+    return container;
+  }
+
+  #running(id: string): Container {
+    const container = this.#get(id);
+    if (container.info.state !== "running") {
+      throw new ClusterError("FAILED_PRECONDITION", `container ${id} is not running`);
+    }
+    return container;
+  }
+
+  #cgroupOf(id: string): string {
+    return `${this.#deps.cgroupParent}/${id}`;
+  }
+
+  async #runc(...args: string[]): Promise<void> {
+    await runCommand(this.#deps.runcPath, ["--root", this.#deps.layout.runcRoot, ...args]);
+  }
+
+  async #tryKill(id: string, signal: string): Promise<void> {
+    await this.kill(id, signal).catch((error: unknown) => {
+      this.#log.debug({ containerId: id, reason: errorMessage(error) }, "signal not sent");
+    });
+  }
+
+  /** Removes a container in any state, also one that is half-made. */
+  async #destroy(id: string): Promise<void> {
+    const folders = this.#deps.layout.container(id);
+    const known = await access(folders.runcState).then(
+      () => true,
+      () => false,
+    );
+    if (known) {
+      const args = ["--root", this.#deps.layout.runcRoot, "delete", "--force", id];
+      await this.#limiter.run(() => tryCommand(this.#deps.runcPath, args));
+    }
+    await Promise.all(
+      cgroupFolders(this.#deps.host.cgroupVersion, this.#cgroupOf(id)).map((path) =>
+        rmdir(path).catch(() => {}),
+      ),
+    );
+    await removeFolders(folders);
+  }
+
+  async #adopt(): Promise<void> {
+    const { layout, clock } = this.#deps;
+    const { containers, halfMade } = await findLeftovers(layout, clock.now());
+    for (const id of halfMade) {
+      this.#log.info({ containerId: id }, "removing a half-made container");
+      await this.#destroy(id);
+    }
+    for (const container of containers) {
+      this.#containers.set(container.spec.id, container);
+      await writeRecord(container.folders, container.record);
+    }
+  }
+
+  async #onExits(exits: readonly ExitFile[], complete: boolean): Promise<void> {
+    for (const exit of exits) {
+      const container = this.#containers.get(exit.id);
+      if (container === undefined || container.record.exit !== undefined) continue;
+      const { exitCode, finishedAtMs } = exit;
+      const oomKilled = await this.#oomKilled(container);
+      await this.#end(container, { exitCode, finishedAtMs, oomKilled });
+    }
+    if (!complete) return;
+    const seen = new Set(exits.map((exit) => exit.id));
+    for (const container of this.#containers.values()) {
+      const { process: first, conmon, exit } = container.record;
+      if (exit !== undefined || seen.has(container.spec.id)) continue;
+      if (conmon !== undefined && (await isAlive(conmon))) continue;
+      if (await isAlive(first)) continue;
+      await this.#end(container, vanished(this.#deps.clock.now()));
+    }
+  }
+
+  async #end(container: Container, exit: ExitStatus): Promise<void> {
+    if (!container.end(exit) || container.removing) return;
+    await writeRecord(container.folders, container.record);
+  }
+
+  async #oomKilled(container: Container): Promise<boolean> {
+    if (await wasOomKilled(container.folders)) return true;
+    const { cgroupVersion } = this.#deps.host;
+    const read = cgroupReader(cgroupVersion, this.#cgroupOf(container.spec.id));
+    const stats = await readStats(cgroupVersion, read, 0, 0);
+    return stats.oomKills > 0;
+  }
+}
+
+/** One tmpfs for the secrets of all containers, so that none reaches a disk. */
+async function mountSecrets(folder: string): Promise<void> {
+  const mounts = await readFile("/proc/self/mountinfo", "utf8");
+  if (mounts.split("\n").some((line) => line.split(" ")[4] === folder)) return;
+  const flags = mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec;
+  try {
+    mount("tmpfs", folder, "tmpfs", flags, "mode=0700,noswap"); // Linux 6.4 and later
+  } catch {
+    mount("tmpfs", folder, "tmpfs", flags, "mode=0700");
+  }
+}

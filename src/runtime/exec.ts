@@ -1,0 +1,166 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync } from "node:fs";
+import { readFile, unlink, writeFile } from "node:fs/promises";
+import { PassThrough, type Readable, Writable } from "node:stream";
+import { ReadStream } from "node:tty";
+import type { Clock } from "../base/clock.ts";
+import { sleep } from "../base/clock.ts";
+import { ClusterError } from "../base/errors.ts";
+import { runtimeReason } from "./conmon.ts";
+import type { OciProcess } from "./oci-types.ts";
+import { openPty, resizePty } from "./pty.ts";
+import { signalNumber } from "./signals.ts";
+
+/** A command that runs in a container. With a terminal all output is in `stdout`. */
+export interface ExecSession {
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Ends the command's input when ended. A sink when the command has no input. */
+  readonly stdin: Writable;
+  /** Exit code; 126 or 127 when the command could not be run. */
+  wait(): Promise<number>;
+  /** Host pid; 0 while unknown or when it has ended. */
+  pid(): Promise<number>;
+  resize(rows: number, columns: number): void;
+  kill(signal: string): Promise<void>;
+}
+
+export interface ExecLaunch {
+  readonly runcPath: string;
+  readonly runcRoot: string;
+  readonly containerId: string;
+  /** Unique in the bundle; names its files. */
+  readonly execId: string;
+  readonly folder: string;
+  readonly process: OciProcess;
+  readonly openStdin: boolean;
+  readonly clock: Clock;
+}
+
+/** Runs a process in a running container by `runc exec`; its streams are ours. */
+export async function launchExec(launch: ExecLaunch): Promise<ExecSession> {
+  const specPath = `${launch.folder}/exec-${launch.execId}.json`;
+  const pidPath = `${launch.folder}/exec-${launch.execId}.pid`;
+  await writeFile(specPath, JSON.stringify(launch.process), { mode: 0o600 });
+  const args = [
+    ...["--root", launch.runcRoot, "exec", "--process", specPath, "--pid-file", pidPath],
+    launch.containerId,
+  ];
+  const streams = launch.process.terminal
+    ? spawnWithTerminal(launch.runcPath, args)
+    : spawnWithPipes(launch.runcPath, args, launch.openStdin);
+  const { child } = streams;
+  let exited = false;
+  const done = new Promise<number>((resolve, reject) => {
+    child.on("error", (error) => {
+      reject(new ClusterError("INTERNAL", `cannot run ${launch.runcPath}: ${error.message}`));
+    });
+    child.on("exit", (code, signal) => resolve(code ?? 128 + (signal === "SIGKILL" ? 9 : 15)));
+  });
+  const cleaned = cleanUpAfter(done, [specPath, pidPath], () => {
+    exited = true;
+  });
+  cleaned.catch(() => {}); // Whoever waits sees it; nobody has to.
+  const pid = async () => {
+    for (let tries = 0; tries < 100 && !exited; tries += 1) {
+      const text = await readFile(pidPath, "utf8").catch(() => "");
+      if (/^\d+$/.test(text)) return Number(text);
+      await sleep(launch.clock, 20);
+    }
+    return 0;
+  };
+  return {
+    stdout: streams.stdout,
+    stderr: streams.stderr,
+    stdin: streams.stdin,
+    wait: () => cleaned,
+    pid,
+    resize: streams.resize,
+    kill: async (signal) => {
+      const target = await pid();
+      if (target > 0 && !exited) process.kill(target, signalNumber(signal));
+    },
+  };
+}
+
+async function cleanUpAfter(
+  done: Promise<number>,
+  paths: readonly string[],
+  onExit: () => void,
+): Promise<number> {
+  try {
+    return await done;
+  } finally {
+    onExit();
+    await Promise.all(paths.map((path) => unlink(path).catch(() => {})));
+  }
+}
+
+/** The runtime's words for a command that could not be started, from its stderr. */
+export function execFailure(stderr: string): string {
+  return runtimeReason(stderr);
+}
+
+interface ExecStreams {
+  readonly child: ChildProcess;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly stdin: Writable;
+  readonly resize: (rows: number, columns: number) => void;
+}
+
+function spawnWithPipes(file: string, args: readonly string[], openStdin: boolean): ExecStreams {
+  const child = spawn(file, args, { stdio: [openStdin ? "pipe" : "ignore", "pipe", "pipe"] });
+  child.stdin?.on("error", () => {}); // The command may close its input early.
+  return {
+    child,
+    stdout: child.stdout ?? emptyReadable(),
+    stderr: child.stderr ?? emptyReadable(),
+    stdin: child.stdin ?? sink(),
+    resize: () => {},
+  };
+}
+
+/** runc copies between its own terminal, the other side of which we hold, and the container's. */
+function spawnWithTerminal(file: string, args: readonly string[]): ExecStreams {
+  const pty = openPty();
+  const child = spawn(file, args, { stdio: [pty.slaveFd, pty.slaveFd, pty.slaveFd] });
+  closeSync(pty.slaveFd);
+  const master = new ReadStream(pty.masterFd);
+  const stdout = new PassThrough();
+  // Reading fails with EIO when the last process has closed the other side: that is the end.
+  master.on("error", () => stdout.end());
+  master.on("end", () => stdout.end());
+  master.pipe(stdout, { end: false });
+  const stdin = new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      if (master.destroyed) done();
+      else master.write(chunk, () => done());
+    },
+    final(done) {
+      if (!master.destroyed) master.write(Buffer.of(0x04)); // ^D
+      done();
+    },
+  });
+  return {
+    child,
+    stdout,
+    stderr: emptyReadable(),
+    stdin,
+    resize: (rows, columns) => {
+      if (master.destroyed) return;
+      resizePty(pty.masterFd, rows, columns);
+      child.kill("SIGWINCH");
+    },
+  };
+}
+
+function emptyReadable(): Readable {
+  const stream = new PassThrough();
+  stream.end();
+  return stream;
+}
+
+function sink(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}
