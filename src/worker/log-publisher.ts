@@ -114,7 +114,7 @@ export class LogPublisher {
     for (;;) {
       for (const task of this.#deps.tasks()) {
         if (readers.has(task.id) || !isSelected(task, nodeId, subscription.selector)) continue;
-        if (this.#deps.runtime.info(containerIdOf(task.id)) === undefined) continue;
+        if (this.#deps.runtime.find(containerIdOf(task.id)) === undefined) continue;
         readers.set(task.id, this.#readTask(task, subscription, upload, signal));
       }
       if (subscription.options?.follow !== true) break;

@@ -184,7 +184,7 @@ export class Worker implements SessionListener {
     for (const task of set.task.values()) {
       const containerId = containerIdOf(task.id);
       const sandbox = sandboxes.get(containerId);
-      if (sandbox !== undefined && runtime.info(containerId)?.state === "running") {
+      if (sandbox !== undefined && runtime.find(containerId)?.state === "running") {
         await this.#networking.adopt(task, containerId, sandbox);
       }
       this.#executor.assign(task, statuses.get(task.id));
@@ -196,7 +196,7 @@ export class Worker implements SessionListener {
   async #removeStrangers(known: ReadonlySet<string>): Promise<void> {
     for (const { id, labels } of this.#deps.runtime.list()) {
       if (known.has(id) || labels["com.docker.swarm.task.id"] === undefined) continue;
-      await this.#deps.runtime.remove(id);
+      await this.#deps.runtime.remove(id, { force: true });
       await this.#networking.detach(id);
     }
   }

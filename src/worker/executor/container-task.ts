@@ -1,5 +1,6 @@
 import { must } from "../../base/assert.ts";
 import type { Clock } from "../../base/clock.ts";
+import { withDeadline } from "../../base/deadline.ts";
 import { ClusterError, errorMessage, isClusterError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { ContainerStatus } from "../../gen/skep/ContainerStatus.ts";
@@ -67,7 +68,7 @@ export class ContainerTasks implements TaskController {
   async start(task: Task, signal: AbortSignal): Promise<void> {
     const { runtime } = this.#deps;
     const id = containerIdOf(task.id);
-    const info = runtime.info(id);
+    const info = runtime.find(id);
     if (info === undefined)
       throw new ClusterError("NOT_FOUND", `container of task ${task.id} is gone`);
     if (info.state === "created") await runtime.start(id);
@@ -109,7 +110,7 @@ export class ContainerTasks implements TaskController {
     const { runtime } = this.#deps;
     const id = containerIdOf(task.id);
     this.#stopHealth(id);
-    const info = runtime.info(id);
+    const info = runtime.find(id);
     let exitCode = info?.exit?.exitCode ?? 0;
     if (info !== undefined && info.state !== "exited") {
       const graceMs = durationMs(task.spec?.container?.stopGracePeriod ?? null, defaultGraceMs);
@@ -125,7 +126,7 @@ export class ContainerTasks implements TaskController {
   }
 
   containerStatus(task: Task): ContainerStatus | null {
-    const info = this.#deps.runtime.info(containerIdOf(task.id));
+    const info = this.#deps.runtime.find(containerIdOf(task.id));
     if (info === undefined) return null;
     return { containerId: info.id, pid: info.pid, exitCode: info.exit?.exitCode ?? 0 };
   }
@@ -137,7 +138,8 @@ export class ContainerTasks implements TaskController {
 
   async #clear(id: string): Promise<void> {
     this.#stopHealth(id);
-    if (this.#deps.runtime.info(id) !== undefined) await this.#deps.runtime.remove(id);
+    if (this.#deps.runtime.find(id) !== undefined)
+      await this.#deps.runtime.remove(id, { force: true });
     await this.#deps.networking.detach(id);
   }
 
@@ -193,10 +195,30 @@ export class ContainerTasks implements TaskController {
     const known = this.#health.get(id);
     if (known !== undefined) return known;
     const watch = new HealthWatch(check, this.#deps.clock, (args, timeoutMs) =>
-      this.#deps.runtime.probe(id, args, timeoutMs),
+      this.#probe(id, args, timeoutMs),
     );
     this.#health.set(id, watch);
     return watch;
+  }
+
+  async #probe(id: string, args: readonly string[], timeoutMs: number): Promise<number> {
+    const { runtime, clock } = this.#deps;
+    const session = await runtime.exec(id, {
+      args,
+      env: [],
+      cwd: "",
+      user: "",
+      tty: false,
+      openStdin: false,
+    });
+    session.stdout.resume();
+    session.stderr.resume();
+    try {
+      return await withDeadline(clock, timeoutMs, "the health check", session.wait());
+    } catch (error) {
+      await session.kill("SIGKILL");
+      throw error;
+    }
   }
 
   #stopHealth(id: string): void {

@@ -1,0 +1,254 @@
+import { type CpuInfo, cpus, totalmem } from "node:os";
+import type { Clock } from "../base/clock.ts";
+import { ClusterError } from "../base/errors.ts";
+import { addressOf, macOf } from "../base/ip.ts";
+import type { Task } from "../gen/skep/Task.ts";
+import type { ImageStore } from "../image/image-store.ts";
+import { durationMs } from "../model/time.ts";
+import type {
+  ContainerData,
+  ContainerLogEntry,
+  ContainerLogOptions,
+  ContainerNetworkData,
+  ContainerStatsData,
+  ExecOptions,
+  LocalContainers,
+  StdioSession,
+} from "../rest/backend/containers.ts";
+import type { ContainerRuntime } from "../runtime/container-runtime.ts";
+import type { ContainerInfo, ContainerSpec } from "../runtime/container-spec.ts";
+import type { Worker } from "../worker/worker.ts";
+import type { LocalEvents } from "./local-events.ts";
+
+export interface TaskContainersDeps {
+  readonly runtime: ContainerRuntime;
+  readonly images: ImageStore;
+  /** Undefined while the node is in no cluster. */
+  readonly worker: () => Worker | undefined;
+  readonly events: LocalEvents;
+  readonly clock: Clock;
+}
+
+const defaultGraceMs = 10_000;
+
+/** The node's containers as REST shows them. */
+export class NodeContainers implements LocalContainers {
+  readonly #deps: TaskContainersDeps;
+
+  constructor(deps: TaskContainersDeps) {
+    this.#deps = deps;
+  }
+
+  async list(): Promise<readonly ContainerData[]> {
+    const tasks = this.#deps.worker()?.assigned().task;
+    return this.#deps.runtime.list().map((info) => {
+      const task = tasks?.get(info.labels["com.docker.swarm.task.id"] ?? "");
+      return this.#describe(info, this.#deps.runtime.spec(info.id), task);
+    });
+  }
+
+  logs(id: string, options: ContainerLogOptions): AsyncIterable<ContainerLogEntry> {
+    const { sinceMs, untilMs, ...rest } = options;
+    return this.#deps.runtime.logs(id, {
+      ...rest,
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+      ...(untilMs === undefined ? {} : { untilMs }),
+    });
+  }
+
+  async top(id: string): Promise<{ titles: readonly string[]; processes: readonly string[][] }> {
+    const rows = await this.#deps.runtime.top(id);
+    return {
+      titles: ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"],
+      processes: rows.map((row) => [
+        String(row.uid),
+        String(row.pid),
+        String(row.parentPid),
+        "0",
+        "",
+        "?",
+        formatCpuTime(row.cpuMs),
+        row.command,
+      ]),
+    };
+  }
+
+  async stats(id: string): Promise<ContainerStatsData> {
+    const stats = await this.#deps.runtime.stats(id);
+    return {
+      readAtMs: stats.readAtMs,
+      cpuTotalNanos: stats.cpuNanos,
+      cpuUserNanos: stats.cpuUserNanos,
+      cpuKernelNanos: stats.cpuSystemNanos,
+      systemCpuNanos: cpus().reduce((sum, { times }) => sum + totalMs(times), 0) * 1e6,
+      onlineCpus: cpus().length,
+      memoryUsageBytes: stats.memoryBytes + stats.memoryCacheBytes,
+      memoryInactiveFileBytes: stats.memoryCacheBytes,
+      memoryLimitBytes: stats.memoryLimitBytes || totalmem(),
+      pids: stats.pids,
+      pidsLimit: stats.pidsLimit,
+      blockReadBytes: stats.blockReadBytes,
+      blockWriteBytes: stats.blockWriteBytes,
+      networks: Object.entries(stats.networks).map(([name, counters]) => ({ name, ...counters })),
+    };
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#deps.runtime.start(id);
+    this.#emit("start", id);
+  }
+
+  async stop(
+    id: string,
+    options: { readonly signal: string; readonly graceMs?: number | undefined },
+  ): Promise<void> {
+    await this.#deps.runtime.stop(id, {
+      ...(options.signal === "" ? {} : { signal: options.signal }),
+      graceMs: options.graceMs ?? defaultGraceMs,
+    });
+    this.#emit("stop", id);
+  }
+
+  async kill(id: string, signal: string): Promise<void> {
+    await this.#deps.runtime.kill(id, signal);
+    this.#emit("kill", id, { signal });
+  }
+
+  async remove(id: string, options: { readonly force: boolean }): Promise<void> {
+    await this.#deps.runtime.remove(id, { force: options.force });
+    this.#deps.events.emit("container", "destroy", id);
+  }
+
+  async wait(
+    id: string,
+    _condition: "not-running" | "next-exit" | "removed",
+    signal: AbortSignal,
+  ): Promise<{ exitCode: number; error: string }> {
+    const status = await this.#deps.runtime.wait(id, signal);
+    return { exitCode: status.exitCode, error: status.reason ?? "" };
+  }
+
+  async exec(id: string, options: ExecOptions): Promise<StdioSession> {
+    const session = await this.#deps.runtime.exec(id, {
+      args: options.args,
+      env: options.env,
+      cwd: options.workingDir,
+      user: options.user,
+      tty: options.tty,
+      openStdin: options.stdin !== undefined,
+      privileged: options.privileged,
+    });
+    if (options.stdin === undefined) session.stdin.end();
+    else options.stdin.pipe(session.stdin);
+    return {
+      pid: await session.pid(),
+      stdout: session.stdout,
+      stderr: session.stderr,
+      wait: () => session.wait(),
+      async resize(height, width) {
+        session.resize(height, width);
+      },
+      close: () => void session.kill("SIGKILL").catch(() => {}),
+    };
+  }
+
+  #emit(action: string, id: string, extra: Readonly<Record<string, string>> = {}): void {
+    const info = this.#deps.runtime.find(id);
+    if (info === undefined) throw new ClusterError("NOT_FOUND", `No such container: ${id}`);
+    this.#deps.events.emit("container", action, id, { ...info.labels, name: info.name, ...extra });
+  }
+
+  #describe(
+    info: ContainerInfo,
+    spec: Omit<ContainerSpec, "files">,
+    task: Task | undefined,
+  ): ContainerData {
+    const container = task?.spec?.container;
+    const image = this.#deps.images.find(container?.image ?? "");
+    const health = this.#deps.worker()?.healthOf(info.id);
+    return {
+      id: info.id,
+      name: info.name,
+      image: container?.image ?? image?.repoTags[0] ?? "",
+      imageId: image?.id ?? "",
+      args: spec.args,
+      entrypoint: container?.command.length ? container.command : (image?.config.entrypoint ?? []),
+      cmd: container?.args.length ? container.args : (image?.config.cmd ?? []),
+      env: spec.env,
+      labels: info.labels,
+      workingDir: spec.cwd,
+      user: spec.user,
+      hostname: spec.hostname,
+      tty: spec.tty,
+      openStdin: spec.openStdin,
+      readOnly: spec.readOnly,
+      init: spec.init,
+      stopSignal: spec.stopSignal,
+      stopTimeoutMs: durationMs(container?.stopGracePeriod ?? null, defaultGraceMs),
+      createdAtMs: info.createdAtMs,
+      state: info.state,
+      pid: info.state === "exited" ? 0 : info.pid,
+      startedAtMs: info.startedAtMs,
+      finishedAtMs: info.exit?.finishedAtMs ?? 0,
+      exitCode: info.exit?.exitCode ?? 0,
+      oomKilled: info.exit?.oomKilled ?? false,
+      error: info.exit?.reason ?? "",
+      restartCount: 0,
+      ...(health === undefined ? {} : { health: { ...health, log: [] } }),
+      mounts: spec.mounts.map((mount) => ({
+        type: mount.type,
+        name: "",
+        source: mount.source,
+        target: mount.target,
+        readOnly: mount.readOnly,
+        propagation: "rprivate",
+      })),
+      networks: this.#networksOf(task),
+      ports: (image?.config.exposedPorts ?? []).map((text) => exposedPort(text)),
+      sandboxPath: spec.networkNamespacePath ?? "",
+      logPath: "",
+      memoryBytes: spec.resources.memoryBytes ?? 0,
+      nanoCpus: spec.resources.nanoCpus ?? 0,
+      pidsLimit: spec.resources.pids ?? 0,
+      capabilityAdd: spec.capabilities.add,
+      capabilityDrop: spec.capabilities.drop,
+      isTask: info.labels["com.docker.swarm.task.id"] !== undefined,
+    };
+  }
+
+  #networksOf(task: Task | undefined): ContainerNetworkData[] {
+    const known = this.#deps.worker()?.assigned().network;
+    return (task?.networks ?? []).map(({ networkId, addresses, aliases }) => {
+      const address = addresses[0] ?? "";
+      return {
+        networkId,
+        networkName: known?.get(networkId)?.name ?? networkId,
+        endpointId: "",
+        address,
+        gateway: known?.get(networkId)?.gateway ?? "",
+        macAddress: address === "" ? "" : macOf(addressOf(address)),
+        aliases,
+      };
+    });
+  }
+}
+
+function exposedPort(text: string): ContainerData["ports"][number] {
+  const [port, protocol] = text.split("/");
+  return {
+    targetPort: Number(port),
+    protocol: protocol === "udp" || protocol === "sctp" ? protocol : "tcp",
+    publishedPort: 0,
+    hostAddress: "",
+  };
+}
+
+function totalMs(times: CpuInfo["times"]): number {
+  return times.user + times.nice + times.sys + times.idle + times.irq;
+}
+
+function formatCpuTime(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
