@@ -16,7 +16,7 @@ import { openAttachInput } from "./attach-input.ts";
 import { cgroupFolders } from "./cgroup-paths.ts";
 import { Container } from "./container.ts";
 import { type MakerDeps, makeContainer, removeFolders, resolveUser } from "./container-maker.ts";
-import { writeRecord } from "./container-record.ts";
+import { type StoredSpec, writeRecord } from "./container-record.ts";
 import type { ContainerInfo, ContainerSpec, ExecSpec, ExitStatus } from "./container-spec.ts";
 import { type ExecSession, launchExec } from "./exec.ts";
 import { buildExecProcess } from "./exec-process.ts";
@@ -113,7 +113,6 @@ export class ContainerRuntime {
     return [...this.#containers.values()].map((container) => container.info);
   }
 
-  /** Undefined when there is none of that id. */
   find(id: string): ContainerInfo | undefined {
     return this.#containers.get(id)?.info;
   }
@@ -295,6 +294,11 @@ export class ContainerRuntime {
   async top(id: string): Promise<ProcessRow[]> {
     this.#running(id);
     return await listProcesses(this.#deps.host.cgroupVersion, this.#cgroupOf(id));
+  }
+
+  /** What the container was made from, without its secret files. */
+  spec(id: string): StoredSpec {
+    return this.#get(id).spec;
   }
 
   /** Where the container's merged file system is mounted on the host. Resolve paths in it with care. */
