@@ -1,0 +1,1 @@
+export const allRoutes: readonly import("../http/request.ts").Route[] = [];

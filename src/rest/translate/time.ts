@@ -1,0 +1,44 @@
+import type { Duration } from "../../gen/skep/Duration.ts";
+import type { Timestamp } from "../../gen/skep/Timestamp.ts";
+import type { JsonObject } from "./json-object.ts";
+
+/** Go's zero time, which Docker sends for "never". */
+export const zeroTime = "0001-01-01T00:00:00Z";
+
+/** RFC 3339 in UTC with as many digits as needed; `zeroTime` for null. */
+export function timestampJson(timestamp: Timestamp | null): string {
+  if (timestamp === null) return zeroTime;
+  const whole = new Date(timestamp.seconds * 1000).toISOString().slice(0, 19);
+  const digits = String(timestamp.nanos).padStart(9, "0").replace(/0+$/, "");
+  return digits === "" ? `${whole}Z` : `${whole}.${digits}Z`;
+}
+
+/** RFC 3339 for milliseconds since 1970; `zeroTime` for 0. */
+export function millisJson(atMs: number): string {
+  if (atMs === 0) return zeroTime;
+  const seconds = Math.floor(atMs / 1000);
+  return timestampJson({ seconds, nanos: Math.round((atMs - seconds * 1000) * 1e6) });
+}
+
+/** Nanoseconds; undefined for null. Above 2^53 the last digits are rounded. */
+export function durationJson(duration: Duration | null): number | undefined {
+  if (duration === null) return undefined;
+  return Number(BigInt(duration.seconds) * 1_000_000_000n + BigInt(duration.nanos));
+}
+
+/** A field of nanoseconds; null when absent. 400 for a negative or fractional one. */
+export function readDuration(object: JsonObject, name: string): Duration | null {
+  // int64 in Docker; what is lost above 2^53 is less than a microsecond.
+  const nanos = object.optionalInteger(name, { max: 2 ** 63 });
+  return nanos === undefined ? null : durationOf(nanos);
+}
+
+/** As `readDuration`; 0 also means "not set". */
+export function readDurationOrUnset(object: JsonObject, name: string): Duration | null {
+  return object.integer(name, { max: 2 ** 63 }) === 0 ? null : readDuration(object, name);
+}
+
+function durationOf(nanos: number): Duration {
+  const exact = BigInt(nanos);
+  return { seconds: Number(exact / 1_000_000_000n), nanos: Number(exact % 1_000_000_000n) };
+}
