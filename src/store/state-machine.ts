@@ -1,0 +1,111 @@
+import type { Meta } from "../gen/skep/Meta.ts";
+import { toTimestamp } from "../model/time.ts";
+import { checkChanges } from "./check-changes.ts";
+import { deepFreeze } from "./deep-freeze.ts";
+import { LiveView } from "./live-view.ts";
+import { type ObjectOf, type StoreEvent, type TableName, tableNames } from "./objects.ts";
+import { readSnapshot, writeSnapshot } from "./snapshot.ts";
+import { decodeEntry, type StoreChange } from "./store-entry.ts";
+import { createTables, type Tables, tableOf } from "./tables/tables.ts";
+
+/** Told after each change of the state. */
+export interface StateListener {
+  onEvents(events: readonly StoreEvent[], index: number): void;
+  /** The whole state was replaced; `onEvents` follows with every object as created. */
+  onReset(): void;
+}
+
+/**
+ * The replicated state. Equal entries lead to equal states on every manager: nothing here reads a clock or a random number.
+ * Fits raft's `StateMachine` by shape.
+ */
+export class StoreStateMachine {
+  readonly #listener: StateListener;
+  #tables: Tables = createTables();
+  #index = 0;
+
+  constructor(listener: StateListener) {
+    this.#listener = listener;
+  }
+
+  get tables(): Tables {
+    return this.#tables;
+  }
+
+  /** Index of the last entry applied, also when it was refused. */
+  get index(): number {
+    return this.#index;
+  }
+
+  view(): LiveView {
+    return new LiveView(this.#tables, this.#index);
+  }
+
+  /** Makes all changes of the entry, or throws OUT_OF_DATE or ALREADY_EXISTS and makes none. An empty entry changes nothing. */
+  apply(entry: { readonly index: number; readonly data: Uint8Array }): number {
+    this.#index = entry.index;
+    if (entry.data.length === 0) return entry.index;
+    const { changes, proposedAtMs } = decodeEntry(entry.data);
+    checkChanges(this.#tables, changes);
+    const events = changes.map((change) => this.#make(change, entry.index, proposedAtMs));
+    this.#listener.onEvents(events, entry.index);
+    return entry.index;
+  }
+
+  /** The state as of this call, in chunks of at most 1 MiB, while later entries go on being applied. */
+  snapshot(): AsyncIterable<Uint8Array> {
+    // Objects never change, so the lists alone hold the moment.
+    const objects = tableNames.map((table) => ({
+      table,
+      objects: [...tableOf(this.#tables, table).values()],
+    }));
+    return writeSnapshot(this.#index, objects);
+  }
+
+  /** Replaces the state by a snapshot's. DATA_LOSS, and the old state stays, when the snapshot is damaged. */
+  async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const tables = createTables();
+    const index = await readSnapshot(chunks, (table, object) => {
+      tableOf(tables, table).put(object);
+    });
+    this.#tables = tables;
+    this.#index = index;
+    this.#listener.onReset();
+    const events = tableNames.flatMap((table) =>
+      Array.from(tableOf(tables, table).values(), (object) => createEvent(table, object)),
+    );
+    this.#listener.onEvents(events, index);
+  }
+
+  #make(change: StoreChange, index: number, proposedAtMs: number): StoreEvent {
+    if (change.kind === "remove") {
+      const object = tableOf(this.#tables, change.table).delete(change.object.id);
+      return { kind: "remove", table: change.table, object, previous: object } as StoreEvent;
+    }
+    const before = tableOf(this.#tables, change.table).get(change.object.id);
+    const now = toTimestamp(proposedAtMs);
+    const meta: Meta = {
+      version: { index },
+      createdAt: before?.meta?.createdAt ?? now,
+      updatedAt: now,
+    };
+    const object = deepFreeze(withSpecVersion({ ...change.object, meta }, index));
+    const previous = tableOf(this.#tables, change.table).put(object);
+    return {
+      kind: previous === undefined ? "create" : "update",
+      table: change.table,
+      object,
+      ...(previous === undefined ? {} : { previous }),
+    } as StoreEvent;
+  }
+}
+
+/** A service whose spec version is left open has the version of this very write. */
+function withSpecVersion<O extends ObjectOf[TableName]>(object: O, index: number): O {
+  if (!("endpoint" in object && "previousSpec" in object)) return object;
+  return object.specVersion === null ? { ...object, specVersion: { index } } : object;
+}
+
+function createEvent<T extends TableName>(table: T, object: ObjectOf[T]): StoreEvent {
+  return { kind: "create", table, object } as StoreEvent;
+}
