@@ -2,25 +2,28 @@ import { unreachable } from "../../base/assert.ts";
 import type { Service } from "../../gen/skep/Service.ts";
 import { taskStateOrder } from "../../model/task-state.ts";
 import { toTimestamp } from "../../model/time.ts";
-import type { Transaction } from "../../store/transaction.ts";
+import type { Transaction } from "../../store/store-view.ts";
 import type { Action } from "./actions.ts";
 import { hasEnded, specVersionOf } from "./task-facts.ts";
 
+/** The part of a transaction that carrying out actions takes. */
+export type ActionStore = Pick<Transaction, "get" | "create" | "update" | "remove">;
+
 /** A change of the store. */
-export type Change = (tx: Transaction) => void;
+export type Change = (tx: ActionStore) => void;
 
 /** The changes that carry out `actions`; waking is the loop's affair. */
 export function changesOf(actions: readonly Action[], nowMs: number): Change[] {
   return actions
     .filter((action) => action.kind !== "wakeAt")
-    .map((action) => (tx: Transaction) => applyAction(tx, action, nowMs));
+    .map((action) => (tx: ActionStore) => applyAction(tx, action, nowMs));
 }
 
 /**
  * Carries out one action, in a store that may have moved on since it was decided: what no longer applies is left out, and the next
  * decision will see why.
  */
-export function applyAction(tx: Transaction, action: Action, nowMs: number): void {
+export function applyAction(tx: ActionStore, action: Action, nowMs: number): void {
   switch (action.kind) {
     case "createTask": {
       const service = tx.get("service", action.task.serviceId);
@@ -69,7 +72,7 @@ export function applyAction(tx: Transaction, action: Action, nowMs: number): voi
 }
 
 function currentService(
-  tx: Transaction,
+  tx: ActionStore,
   about: { readonly serviceId: string; readonly specVersion: number },
 ): Service | undefined {
   const service = tx.get("service", about.serviceId);
@@ -77,7 +80,7 @@ function currentService(
   return specVersionOf(service) === about.specVersion ? service : undefined;
 }
 
-function rollBack(tx: Transaction, service: Service, status: Service["updateStatus"]): void {
+function rollBack(tx: ActionStore, service: Service, status: Service["updateStatus"]): void {
   if (service.previousSpec === null) return;
   tx.update("service", {
     ...service,

@@ -25,7 +25,8 @@ export function reconcileGlobalJob(
   } as const;
   for (const slot of slots) {
     if (isCompleted(slot)) continue;
-    if (eligible.has(slot.place.nodeId)) actions.push(...tendSlot(service, slot, nodes, rules, context));
+    if (eligible.has(slot.place.nodeId))
+      actions.push(...tendSlot(service, slot, nodes, rules, context));
     else actions.push(...leaveNode(slot));
   }
   for (const node of eligible.values()) {

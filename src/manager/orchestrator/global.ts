@@ -31,7 +31,8 @@ export function reconcileGlobal(
     mayCreate: (slot: Slot) => !isPaused(nodes.get(slot.place.nodeId)),
   } as const;
   for (const slot of slots) {
-    if (eligible.has(slot.place.nodeId)) actions.push(...tendSlot(service, slot, nodes, rules, context));
+    if (eligible.has(slot.place.nodeId))
+      actions.push(...tendSlot(service, slot, nodes, rules, context));
     else actions.push(...leaveNode(slot));
   }
   for (const node of eligible.values()) {

@@ -21,7 +21,9 @@ export function reconcileReplicated(
   const victims = new Set(scaleDownVictims(slots, slots.length - replicas));
   const actions: Action[] = [...victims].flatMap(removeSlot);
 
-  const kept = slots.filter((slot) => !victims.has(slot)).sort((a, b) => a.place.slot - b.place.slot);
+  const kept = slots
+    .filter((slot) => !victims.has(slot))
+    .sort((a, b) => a.place.slot - b.place.slot);
   const rules = {
     goal: "RUNNING",
     startFirst: isStartFirst(service),

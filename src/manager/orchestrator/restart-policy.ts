@@ -1,18 +1,18 @@
 import type { Task } from "../../gen/skep/Task.ts";
 import { restartPolicyOf } from "../../model/defaults.ts";
+import { sameTaskSpec } from "./dirty.ts";
 import {
+  cannotAnswer,
   createdAtMs,
   endedByItself,
+  isOnLostNode,
   isStopped,
   isWanted,
   type NodeLookup,
-  cannotAnswer,
-  isOnLostNode,
   observedAtMs,
   observedState,
   specVersionOf,
 } from "./task-facts.ts";
-import { sameTaskSpec } from "./dirty.ts";
 
 /** How long a replacement waits for the task before it to stop. */
 export const stopWaitMs = 60_000;

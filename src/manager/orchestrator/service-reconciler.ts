@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Node } from "../../gen/skep/Node.ts";
 import { isReplicated, isReplicatedJob } from "../../model/service-mode.ts";
 import type { StoreEvent } from "../../store/objects.ts";
@@ -61,8 +62,8 @@ function isSameToServices(node: Node, previous: Node | undefined): boolean {
   return (
     previous !== undefined &&
     node.status?.state === previous.status?.state &&
-    node.spec === previous.spec &&
-    node.description === previous.description &&
+    isDeepStrictEqual(node.spec, previous.spec) &&
+    isDeepStrictEqual(node.description, previous.description) &&
     node.role === previous.role
   );
 }

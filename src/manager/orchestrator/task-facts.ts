@@ -42,9 +42,7 @@ export function isStopped(task: Task): boolean {
 
 /** The node is there and neither down nor being drained. UNKNOWN and DISCONNECTED nodes keep their tasks. */
 export function keepsTasks(node: Node | undefined): node is Node {
-  return (
-    node !== undefined && node.status?.state !== "DOWN" && node.spec?.availability !== "DRAIN"
-  );
+  return node !== undefined && node.status?.state !== "DOWN" && node.spec?.availability !== "DRAIN";
 }
 
 /** The task was given to a node that no longer keeps tasks. */

@@ -1,13 +1,19 @@
 import type { Service } from "../../gen/skep/Service.ts";
-import { rollbackConfigOf, updateConfigOf } from "../../model/defaults.ts";
+import { restartPolicyOf, rollbackConfigOf, updateConfigOf } from "../../model/defaults.ts";
 import type { Action } from "./actions.ts";
 import { createTask, type DecisionContext } from "./new-task.ts";
 import { mayRestart } from "./restart-policy.ts";
-import { restartPolicyOf } from "../../model/defaults.ts";
 import { isRunning, type Slot } from "./slots.ts";
 import { endedByItself, observedAtMs, specVersionOf, stopTask } from "./task-facts.ts";
 import { progressOf, type SlotProgress } from "./update-progress.ts";
-import { completeUpdate, failUpdate, isPaused, isRollback, startUpdate, startedAtMs } from "./update-status.ts";
+import {
+  completeUpdate,
+  failUpdate,
+  isPaused,
+  isRollback,
+  startedAtMs,
+  startUpdate,
+} from "./update-status.ts";
 
 interface TrackedSlot {
   readonly slot: Slot;
