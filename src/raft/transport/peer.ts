@@ -1,0 +1,128 @@
+import { Backoff } from "../../base/backoff.ts";
+import { BoundedQueue } from "../../base/bounded-queue.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
+import { errorMessage } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Random } from "../../base/random.ts";
+import type { RaftMessageInput } from "../../gen/skep/RaftMessage.ts";
+import type { RaftStreamAck } from "../../gen/skep/RaftStreamAck.ts";
+import type { ChannelPool, DuplexCall } from "../../rpc/channel-pool.ts";
+import type { Message } from "../core/types.ts";
+import { messageToProto } from "./message-codec.ts";
+
+/** Messages that wait for a peer; the oldest is lost beyond that, as raft sends again. */
+const queuedMax = 4_096;
+
+type Stream = DuplexCall<RaftMessageInput, RaftStreamAck>;
+
+export interface PeerDeps {
+  readonly channels: ChannelPool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Called when messages to the peer were lost. */
+  readonly onUnreachable: () => void;
+}
+
+/** The outgoing stream to one peer, opened again with back-off whenever it breaks. */
+export class Peer {
+  readonly address: string;
+  readonly #deps: PeerDeps;
+  readonly #queue = new BoundedQueue<Message>({ itemsMax: queuedMax, onFull: "drop-oldest" });
+  readonly #abort = new AbortController();
+  readonly #backoff: Backoff;
+  #stream: Stream | undefined;
+  #pumping = false;
+  #waiting = false;
+  #connected = false;
+
+  constructor(address: string, deps: PeerDeps) {
+    this.address = address;
+    this.#deps = deps;
+    this.#backoff = new Backoff({ initialMs: 50, maxMs: 1_000, random: deps.random });
+    this.#connect();
+  }
+
+  /** Whether the peer has answered on the stream that is open now. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  send(message: Message): void {
+    this.#queue.push(message);
+    if (!this.#connected && this.#queue.size === queuedMax) this.#deps.onUnreachable();
+    void this.#pump();
+  }
+
+  stop(): void {
+    this.#abort.abort();
+    this.#queue.close();
+    this.#stream?.cancel();
+  }
+
+  #connect(): void {
+    try {
+      const stream: Stream = this.#deps.channels.duplex(this.address, "Raft", "StreamMessages");
+      this.#stream = stream;
+      void this.#watch(stream);
+      void this.#pump();
+    } catch (error) {
+      void this.#broken(error);
+    }
+  }
+
+  // The first write of an idle stream happens within send(), without a turn of the event loop.
+  async #pump(): Promise<void> {
+    const stream = this.#stream;
+    if (this.#pumping || stream === undefined) return;
+    this.#pumping = true;
+    try {
+      while (stream === this.#stream) {
+        const [message] = this.#queue.drain(1);
+        if (message === undefined) break;
+        await stream.write(messageToProto(message));
+      }
+    } catch {
+      // The stream's end is told to #watch.
+    } finally {
+      this.#pumping = false;
+      if (this.#stream !== undefined && stream !== this.#stream) void this.#pump();
+    }
+  }
+
+  async #watch(stream: Stream): Promise<void> {
+    let reason: unknown;
+    try {
+      for await (const _ of stream.messages) {
+        this.#connected = true;
+        this.#backoff.reset();
+      }
+    } catch (error) {
+      reason = error;
+    }
+    this.#stream = undefined;
+    await this.#broken(reason);
+  }
+
+  async #broken(reason: unknown): Promise<void> {
+    const wasConnected = this.#connected;
+    this.#connected = false;
+    if (this.#abort.signal.aborted || this.#waiting) return;
+    const { clock, log, onUnreachable } = this.#deps;
+    const fields = { address: this.address, reason: errorMessage(reason ?? "closed by the peer") };
+    if (wasConnected) log.info(fields, "raft peer disconnected");
+    else log.debug(fields, "raft peer not reachable");
+    onUnreachable();
+    this.#waiting = true;
+    try {
+      await sleep(clock, this.#backoff.nextMs(), this.#abort.signal);
+    } catch {
+      return; // stopped
+    } finally {
+      this.#waiting = false;
+    }
+    // What has waited so long is of no use to raft, which sends again.
+    this.#queue.drain();
+    this.#connect();
+  }
+}
