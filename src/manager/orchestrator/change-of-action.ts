@@ -85,8 +85,8 @@ function rollBack(tx: ActionStore, service: Service, status: Service["updateStat
   tx.update("service", {
     ...service,
     spec: service.previousSpec,
-    // Any number that no spec of this service had before: the version this change is based on.
-    specVersion: { index: service.meta?.version?.index ?? 0 },
+    // Left open, the store fills in the version of this very write.
+    specVersion: null,
     previousSpec: null,
     previousSpecVersion: null,
     updateStatus: status,

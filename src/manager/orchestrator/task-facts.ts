@@ -87,7 +87,12 @@ export function stopTask(task: Task): Action {
   };
 }
 
-/** Oldest first; ties by id, so that every manager sees the same order. */
+/**
+ * Oldest first. Tasks are always made from the newest spec, so its version counts before the clocks of perhaps different
+ * leaders; ties go by id, so that every manager sees the same order.
+ */
 export function byAge(a: Task, b: Task): number {
-  return createdAtMs(a) - createdAtMs(b) || (a.id < b.id ? -1 : 1);
+  return (
+    specVersionOf(a) - specVersionOf(b) || createdAtMs(a) - createdAtMs(b) || (a.id < b.id ? -1 : 1)
+  );
 }
