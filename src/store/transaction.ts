@@ -6,7 +6,7 @@ import type { Task } from "../gen/skep/Task.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import { withIdPrefix } from "./live-view.ts";
 import { completeObject } from "./object-codecs.ts";
-import { type InputOf, type ObjectOf, type TableName, versionOf } from "./objects.ts";
+import { type InputOf, type ObjectOf, type TableName, tableNames, versionOf } from "./objects.ts";
 import { alreadyExists, nameTaken, outOfDate } from "./refusals.ts";
 import type { StoreChange } from "./store-entry.ts";
 import type { NamedTable, Transaction } from "./store-view.ts";
@@ -18,8 +18,9 @@ export class OverlayTransaction implements Transaction {
   readonly index: number;
   readonly #base: Tables;
   readonly #overlay = createTables();
-  /** What was touched, by `table/id`; `null` when it was made and removed again. */
-  readonly #touched = new Map<string, StoreChange | null>();
+  /** What was touched, by id; `null` when it was made and removed again. */
+  readonly #touched = touchedNothing();
+  #actionCount = 0;
 
   constructor(base: Tables, index: number) {
     this.#base = base;
@@ -28,11 +29,13 @@ export class OverlayTransaction implements Transaction {
 
   /** What is to be proposed. */
   changes(): readonly StoreChange[] {
-    return [...this.#touched.values()].filter((change) => change !== null);
+    return tableNames.flatMap((table) =>
+      [...this.#touched[table].values()].filter((change) => change !== null),
+    );
   }
 
   get actionCount(): number {
-    return this.#touched.size;
+    return this.#actionCount;
   }
 
   create<T extends TableName>(table: T, input: InputOf[T]): void {
@@ -40,7 +43,7 @@ export class OverlayTransaction implements Transaction {
     if (object.id === "") throw new ClusterError("INVALID_ARGUMENT", `the new ${table} has no id`);
     if (this.get(table, object.id) !== undefined) throw alreadyExists(table, object.id);
     this.#checkName(table, object);
-    const before = this.#touched.get(key(table, object.id));
+    const before = this.#touched[table].get(object.id);
     // An object that was removed in this transaction and made again replaces the stored one.
     const expectedIndex = before?.expectedIndex ?? 0;
     this.#write(table, object, before ? "update" : "create", expectedIndex);
@@ -51,7 +54,7 @@ export class OverlayTransaction implements Transaction {
     if (current === undefined) throw notFound(table, object.id);
     if (versionOf(current) !== versionOf(object)) throw outOfDate(table, object.id);
     this.#checkName(table, object);
-    const before = this.#touched.get(key(table, object.id));
+    const before = this.#touched[table].get(object.id);
     const kind = before?.kind === "create" ? "create" : "update";
     this.#write(table, deepFreeze(object), kind, before?.expectedIndex ?? versionOf(current));
   }
@@ -59,11 +62,11 @@ export class OverlayTransaction implements Transaction {
   remove(table: TableName, id: string): void {
     const current = this.get(table, id);
     if (current === undefined) throw notFound(table, id);
-    const before = this.#touched.get(key(table, id));
+    const before = this.#touched[table].get(id);
     const expectedIndex = before?.expectedIndex ?? versionOf(current);
     const change = { kind: "remove", table, expectedIndex, object: current };
     tableOf(this.#overlay, table).delete(id);
-    this.#touched.set(key(table, id), before?.kind === "create" ? null : (change as StoreChange));
+    this.#note(table, id, before?.kind === "create" ? null : (change as StoreChange));
   }
 
   cluster(): Cluster | undefined {
@@ -72,23 +75,22 @@ export class OverlayTransaction implements Transaction {
   }
 
   get<T extends TableName>(table: T, id: string): ObjectOf[T] | undefined {
-    return this.#touched.has(key(table, id))
+    return this.#touched[table].has(id)
       ? tableOf(this.#overlay, table).get(id)
       : tableOf(this.#base, table).get(id);
   }
 
   *all<T extends TableName>(table: T): Iterable<ObjectOf[T]> {
     for (const object of tableOf(this.#base, table).values()) {
-      if (!this.#touched.has(key(table, object.id))) yield object;
+      if (!this.#touched[table].has(object.id)) yield object;
     }
     yield* tableOf(this.#overlay, table).values();
   }
 
   count(table: TableName): number {
     let touchedInBase = 0;
-    for (const touched of this.#touched.keys()) {
-      const [name, id = ""] = touched.split("/", 2);
-      if (name === table && this.#base[table].get(id) !== undefined) touchedInBase += 1;
+    for (const id of this.#touched[table].keys()) {
+      if (this.#base[table].get(id) !== undefined) touchedInBase += 1;
     }
     return this.#base[table].size - touchedInBase + this.#overlay[table].size;
   }
@@ -97,7 +99,7 @@ export class OverlayTransaction implements Transaction {
     const mine = tableOf(this.#overlay, table).byName(name);
     if (mine !== undefined) return mine;
     const stored = tableOf(this.#base, table).byName(name);
-    return stored !== undefined && !this.#touched.has(key(table, stored.id)) ? stored : undefined;
+    return stored !== undefined && !this.#touched[table].has(stored.id) ? stored : undefined;
   }
 
   nodesByHostname(hostname: string): readonly Node[] {
@@ -140,7 +142,13 @@ export class OverlayTransaction implements Transaction {
   ): void {
     tableOf(this.#overlay, table).put(object);
     const change = { kind, table, expectedIndex, object };
-    this.#touched.set(key(table, object.id), change as StoreChange);
+    this.#note(table, object.id, change as StoreChange);
+  }
+
+  #note(table: TableName, id: string, change: StoreChange | null): void {
+    const before = this.#touched[table].get(id);
+    this.#actionCount += (change ? 1 : 0) - (before ? 1 : 0);
+    this.#touched[table].set(id, change);
   }
 
   #checkName<T extends TableName>(table: T, object: ObjectOf[T]): void {
@@ -155,18 +163,27 @@ export class OverlayTransaction implements Transaction {
     find: (tables: Tables) => ReadonlyMap<string, ObjectOf[T]>,
   ): readonly ObjectOf[T][] {
     const stored = find(this.#base);
-    if (this.#touched.size === 0) return [...stored.values()];
+    const touched = this.#touched[table];
+    if (touched.size === 0) return [...stored.values()];
     const merged: ObjectOf[T][] = [];
     for (const object of stored.values()) {
-      if (!this.#touched.has(key(table, object.id))) merged.push(object);
+      if (!touched.has(object.id)) merged.push(object);
     }
     merged.push(...find(this.#overlay).values());
     return merged;
   }
 }
 
-function key(table: TableName, id: string): string {
-  return `${table}/${id}`;
+function touchedNothing(): Record<TableName, Map<string, StoreChange | null>> {
+  return {
+    cluster: new Map(),
+    node: new Map(),
+    service: new Map(),
+    task: new Map(),
+    network: new Map(),
+    secret: new Map(),
+    config: new Map(),
+  };
 }
 
 function notFound(table: TableName, id: string): ClusterError {
