@@ -1,0 +1,318 @@
+import { constants, type Stats } from "node:fs";
+import {
+  chmod,
+  type FileHandle,
+  lchown,
+  link,
+  lstat,
+  lutimes,
+  mkdir,
+  open,
+  rm,
+  symlink,
+} from "node:fs/promises";
+import { join } from "node:path";
+import tar from "tar-stream";
+import { ClusterError, errnoCode } from "../base/errors.ts";
+import { classifyEntry, type EntryPath, parseEntryPath } from "./entry-path.ts";
+import { makeNode, setXattr } from "./linux-files.ts";
+import { feedTar } from "./tar-feed.ts";
+
+/** Above these a layer is taken for an attack. */
+export interface UnpackLimits {
+  readonly entriesMax: number;
+  readonly bytesMax: number;
+}
+
+export const defaultUnpackLimits: UnpackLimits = { entriesMax: 1_000_000, bytesMax: 64 * 2 ** 30 };
+
+const idMax = 2 ** 32 - 2;
+const linkBytesMax = 4095;
+const opaqueXattr = "trusted.overlay.opaque";
+const yes = Buffer.from("y");
+const xattrPrefix = "SCHILY.xattr.";
+
+/**
+ * Unpacks one uncompressed layer into the empty folder `root`, whiteouts in overlayfs' form. Nothing is
+ * ever written through a symbolic link, and nothing outside `root`. DATA_LOSS for an entry that tries.
+ * `root` must be the caller's alone: the checks and the writes are separate calls.
+ */
+export async function unpackLayer(
+  source: AsyncIterable<Uint8Array>,
+  root: string,
+  limits: UnpackLimits = defaultUnpackLimits,
+): Promise<void> {
+  const extract = tar.extract();
+  const feeding = feedTar(source, extract);
+  const layer = new LayerWriter(root, limits);
+  try {
+    for await (const entry of extract) {
+      await layer.write(entry.header, entry as AsyncIterable<Uint8Array>);
+      entry.resume();
+    }
+    await feeding;
+    await layer.finish();
+  } catch (error) {
+    extract.destroy(null);
+    // The feeder's own failure (a damaged blob) says more than the extractor's.
+    await feeding.catch((cause: unknown) => {
+      if (cause instanceof ClusterError) throw cause;
+    });
+    if (error instanceof ClusterError || errnoCode(error) !== undefined) throw error;
+    throw new ClusterError("DATA_LOSS", "the layer is not a tar archive", { cause: error });
+  }
+}
+
+class LayerWriter {
+  readonly #root: string;
+  readonly #limits: UnpackLimits;
+  /** Folders known to be real folders, so that each is looked at once. */
+  readonly #folders = new Set<string>([""]);
+  /** Folders' times are set last: each new entry changes them. */
+  readonly #folderTimes: [string, Date][] = [];
+  #entries = 0;
+  #bytes = 0;
+
+  constructor(root: string, limits: UnpackLimits) {
+    this.#root = root;
+    this.#limits = limits;
+  }
+
+  async write(header: tar.Header, content: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#entries += 1;
+    this.#bytes += header.size ?? 0;
+    if (this.#entries > this.#limits.entriesMax || this.#bytes > this.#limits.bytesMax) {
+      throw new ClusterError("RESOURCE_EXHAUSTED", "the layer is refused: it is too large");
+    }
+    const path = parseEntryPath(header.name);
+    const kind = classifyEntry(path);
+    await this.#ensureParents(path);
+    const parent = path.slice(0, -1);
+    switch (kind.kind) {
+      case "ignored":
+        return;
+      case "opaque":
+        this.#markOpaque(this.#host(parent));
+        return;
+      case "whiteout":
+        await this.#whiteout([...parent, kind.name]);
+        return;
+      case "plain":
+        await this.#plain(path, header, content);
+        return;
+      default:
+        kind satisfies never;
+    }
+  }
+
+  async finish(): Promise<void> {
+    for (const [path, time] of this.#folderTimes.reverse()) await lutimes(path, time, time);
+  }
+
+  async #plain(
+    path: EntryPath,
+    header: tar.Header,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const target = this.#host(path);
+    const type = header.type;
+    if (path.length === 0 && type !== "directory") {
+      throw new ClusterError("DATA_LOSS", "the layer is refused: its root is not a folder");
+    }
+    const before = await statOrAbsent(target);
+    const hidLower = before?.isCharacterDevice() === true && before.rdev === 0;
+    if (before !== undefined && !(before.isDirectory() && type === "directory")) {
+      await rm(target, { recursive: true, force: true });
+      if (before.isDirectory()) this.#forget(path);
+    }
+    switch (type) {
+      case "file":
+      case "contiguous-file":
+        await writeFileEntry(target, header, content);
+        return;
+      case "directory":
+        if (before === undefined || !before.isDirectory()) await mkdir(target, { mode: 0o755 });
+        this.#folders.add(path.join("/"));
+        if (hidLower) this.#markOpaque(target);
+        await applyMetadata(target, header);
+        this.#folderTimes.push([target, timeOf(header)]);
+        return;
+      case "symlink":
+        await symlink(linkTarget(header), target);
+        await applyMetadata(target, header);
+        return;
+      case "link":
+        await this.#hardLink(target, linkTarget(header));
+        return;
+      case "character-device":
+      case "block-device":
+      case "fifo":
+        makeNodeEntry(target, type, header);
+        await applyMetadata(target, header);
+        return;
+      default:
+        throw new ClusterError(
+          "DATA_LOSS",
+          `the layer is refused: entry "${header.name}" is of an unknown type`,
+        );
+    }
+  }
+
+  /** The link's target is looked up by the same rules: inside the root and through no symbolic link. */
+  async #hardLink(target: string, name: string): Promise<void> {
+    const source = parseEntryPath(name);
+    await this.#checkParents(source);
+    const found = await statOrAbsent(this.#host(source));
+    if (found === undefined || found.isDirectory()) {
+      throw new ClusterError("DATA_LOSS", `the layer is refused: hard link to "${name}"`);
+    }
+    await link(this.#host(source), target);
+  }
+
+  /** In overlayfs a character device 0:0 hides the name in lower layers. */
+  async #whiteout(path: EntryPath): Promise<void> {
+    const target = this.#host(path);
+    const before = await statOrAbsent(target);
+    if (before?.isDirectory() === true) this.#markOpaque(target);
+    else if (before === undefined) makeNode(target, "character-device", 0, 0, 0);
+  }
+
+  #markOpaque(folder: string): void {
+    if (!setXattr(folder, opaqueXattr, yes)) {
+      throw new ClusterError(
+        "FAILED_PRECONDITION",
+        `cannot mark ${folder} opaque: the file system has no trusted attributes`,
+      );
+    }
+  }
+
+  /** Makes the missing folders above an entry. */
+  async #ensureParents(path: EntryPath): Promise<void> {
+    for (let length = 1; length < path.length; length += 1) {
+      const parts = path.slice(0, length);
+      if (this.#folders.has(parts.join("/"))) continue;
+      const host = this.#host(parts);
+      const found = await statOrAbsent(host);
+      if (found === undefined) await mkdir(host, { mode: 0o755 });
+      else if (found.isCharacterDevice() && found.rdev === 0) {
+        await rm(host);
+        await mkdir(host, { mode: 0o755 });
+        this.#markOpaque(host);
+      } else this.#mustBeFolder(found, parts);
+      this.#folders.add(parts.join("/"));
+    }
+  }
+
+  async #checkParents(path: EntryPath): Promise<void> {
+    for (let length = 1; length < path.length; length += 1) {
+      const parts = path.slice(0, length);
+      if (this.#folders.has(parts.join("/"))) continue;
+      this.#mustBeFolder(await statOrAbsent(this.#host(parts)), parts);
+    }
+  }
+
+  #mustBeFolder(found: Stats | undefined, parts: EntryPath): void {
+    if (found?.isDirectory() === true) return;
+    throw new ClusterError(
+      "DATA_LOSS",
+      `the layer is refused: "${parts.join("/")}" above an entry is not a folder`,
+    );
+  }
+
+  #forget(path: EntryPath): void {
+    const name = path.join("/");
+    for (const folder of this.#folders) {
+      if (folder === name || folder.startsWith(`${name}/`)) this.#folders.delete(folder);
+    }
+    const host = this.#host(path);
+    const kept = this.#folderTimes.filter(
+      ([folder]) => folder !== host && !folder.startsWith(`${host}/`),
+    );
+    this.#folderTimes.splice(0, this.#folderTimes.length, ...kept);
+  }
+
+  #host(path: EntryPath): string {
+    return join(this.#root, ...path);
+  }
+}
+
+async function writeFileEntry(
+  target: string,
+  header: tar.Header,
+  content: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+  const file: FileHandle = await open(target, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
+  try {
+    for await (const chunk of content) await file.writeFile(chunk);
+    await file.chown(ownerId(header.uid), ownerId(header.gid));
+    applyXattrs(target, header);
+    // After chown, which clears the set-id bits.
+    await file.chmod(header.mode & 0o7777);
+    await file.utimes(timeOf(header), timeOf(header));
+  } finally {
+    await file.close();
+  }
+}
+
+async function applyMetadata(target: string, header: tar.Header): Promise<void> {
+  await lchown(target, ownerId(header.uid), ownerId(header.gid));
+  applyXattrs(target, header);
+  if (header.type !== "symlink") await chmod(target, header.mode & 0o7777);
+  if (header.type !== "directory") await lutimes(target, timeOf(header), timeOf(header));
+}
+
+/** An image may set no attribute that overlayfs gives a meaning. Binary values that tar-stream mangled are left out. */
+function applyXattrs(target: string, header: tar.Header): void {
+  const pax = header.pax;
+  if (typeof pax !== "object" || pax === null) return;
+  for (const [key, value] of Object.entries(pax)) {
+    if (!key.startsWith(xattrPrefix) || typeof value !== "string") continue;
+    const name = key.slice(xattrPrefix.length);
+    if (name.startsWith("trusted.") || value.includes("\ufffd")) continue;
+    setXattr(target, name, Buffer.from(value));
+  }
+}
+
+function makeNodeEntry(
+  target: string,
+  type: "character-device" | "block-device" | "fifo",
+  header: tar.Header,
+): void {
+  const major = header.devmajor ?? 0;
+  const minor = header.devminor ?? 0;
+  if (type === "character-device" && major === 0 && minor === 0) {
+    throw new ClusterError("DATA_LOSS", `the layer is refused: device 0:0 at "${header.name}"`);
+  }
+  makeNode(target, type, header.mode, type === "fifo" ? 0 : major, type === "fifo" ? 0 : minor);
+}
+
+function ownerId(id: number | undefined): number {
+  const value = id ?? 0;
+  if (!Number.isInteger(value) || value < 0 || value > idMax) {
+    throw new ClusterError("DATA_LOSS", `the layer is refused: owner ${value}`);
+  }
+  return value;
+}
+
+function linkTarget(header: tar.Header): string {
+  const target = header.linkname ?? "";
+  if (target === "" || target.includes("\0") || Buffer.byteLength(target) > linkBytesMax) {
+    throw new ClusterError("DATA_LOSS", `the layer is refused: bad link at "${header.name}"`);
+  }
+  return target;
+}
+
+function timeOf(header: tar.Header): Date {
+  const time = header.mtime?.getTime() ?? 0;
+  return Number.isFinite(time) ? new Date(time) : new Date(0);
+}
+
+async function statOrAbsent(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
