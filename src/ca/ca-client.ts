@@ -1,0 +1,146 @@
+import { createPrivateKey } from "node:crypto";
+import type { Clock } from "../base/clock.ts";
+import { ClusterError, isClusterError } from "../base/errors.ts";
+import type { GetRootCaCertificateResponse } from "../gen/skep/GetRootCaCertificateResponse.ts";
+import type { IssueNodeCertificateRequestInput } from "../gen/skep/IssueNodeCertificateRequest.ts";
+import type { IssueNodeCertificateResponse } from "../gen/skep/IssueNodeCertificateResponse.ts";
+import type { NodeAvailability } from "../gen/skep/NodeAvailability.ts";
+import type { ChannelPool } from "../rpc/channel-pool.ts";
+import type { TlsIdentity } from "../rpc/credentials.ts";
+import { parsePeerSubject } from "../rpc/roles.ts";
+import { readCertificate, subjectOf } from "./certificate.ts";
+import { createKeyAndCsr } from "./csr.ts";
+import { callNodeCa } from "./join-channel.ts";
+import { type JoinToken, parseJoinToken, verifyDigest } from "./join-token.ts";
+
+const callTimeoutMs = 10_000;
+const redirectsMax = 5;
+
+/** Asks a manager for the cluster's root (PEM) and checks it against the token. FAILED_PRECONDITION when it is another one. */
+export async function fetchRootCa(
+  address: string,
+  token: JoinToken,
+  clock: Pick<Clock, "now">,
+): Promise<string> {
+  const { certificate } = await callNodeCa<object, GetRootCaCertificateResponse>(
+    address,
+    { kind: "nobody" },
+    "GetRootCaCertificate",
+    {},
+    clock.now() + callTimeoutMs,
+  );
+  const rootPem = certificate.toString();
+  verifyDigest(rootPem, token);
+  readCertificate(rootPem, "the cluster's root");
+  return rootPem;
+}
+
+export interface JoinRequest {
+  /** host:port of any manager. */
+  readonly address: string;
+  /** `SWMTKN-1-…` */
+  readonly token: string;
+  readonly availability: NodeAvailability;
+}
+
+/**
+ * Makes this machine a node: root by token, new key, certificate from the leader (any manager names it).
+ * INVALID_ARGUMENT for a token that is none, PERMISSION_DENIED for a wrong one, UNAVAILABLE when nobody answers.
+ */
+export async function joinCluster(
+  request: JoinRequest,
+  deps: { readonly clock: Pick<Clock, "now"> },
+): Promise<TlsIdentity> {
+  const token = parseJoinToken(request.token);
+  const rootPem = await fetchRootCa(request.address, token, deps.clock);
+  const { privateKeyPem, csrPem } = createKeyAndCsr();
+  const input = {
+    csr: Buffer.from(csrPem),
+    token: request.token.trim(),
+    availability: request.availability,
+  };
+  const response = await atLeader([request.address], (address) =>
+    callNodeCa<IssueNodeCertificateRequestInput, IssueNodeCertificateResponse>(
+      address,
+      { kind: "root", rootPem },
+      "IssueNodeCertificate",
+      input,
+      deps.clock.now() + callTimeoutMs,
+    ),
+  );
+  return identityOf(response, privateKeyPem, rootPem);
+}
+
+/** A new key and certificate for a node that has one: renewal, or a new role. PERMISSION_DENIED when it was removed. */
+export async function renewCertificate(
+  identity: TlsIdentity,
+  managers: readonly string[],
+  channels: Pick<ChannelPool, "unary">,
+): Promise<TlsIdentity> {
+  const { privateKeyPem, csrPem } = createKeyAndCsr();
+  const input = { csr: Buffer.from(csrPem) };
+  const response = await atLeader(managers, (address) =>
+    channels.unary<IssueNodeCertificateRequestInput, IssueNodeCertificateResponse>(
+      address,
+      "NodeCa",
+      "IssueNodeCertificate",
+      input,
+      { timeoutMs: callTimeoutMs },
+    ),
+  );
+  if (response.nodeId !== identity.nodeId) {
+    throw new ClusterError(
+      "INTERNAL",
+      `the certificate is of ${response.nodeId}, not of this node`,
+    );
+  }
+  return identityOf(response, privateKeyPem, identity.rootCaPem);
+}
+
+/** Tries the addresses in turn, and first the leader that one of them names. */
+async function atLeader<T>(
+  addresses: readonly string[],
+  call: (address: string) => Promise<T>,
+): Promise<T> {
+  const waiting = [...addresses];
+  let lastError: unknown = new ClusterError("UNAVAILABLE", "no manager's address is known");
+  let redirects = 0;
+  for (let address = waiting.shift(); address !== undefined; address = waiting.shift()) {
+    try {
+      return await call(address);
+    } catch (error) {
+      lastError = error;
+      if (!isClusterError(error, "NOT_LEADER", "UNAVAILABLE", "DEADLINE_EXCEEDED")) throw error;
+      const leader = error.details["leaderAddress"];
+      if (leader !== undefined && leader !== "" && redirects < redirectsMax) {
+        redirects += 1;
+        waiting.unshift(leader);
+      }
+    }
+  }
+  throw lastError;
+}
+
+/** What the issuer gave, checked: our key, our root, and the names it told. */
+function identityOf(
+  response: IssueNodeCertificateResponse,
+  privateKeyPem: string,
+  rootCaPem: string,
+): TlsIdentity {
+  const certificatePem = response.certificate.toString();
+  const certificate = readCertificate(certificatePem, "what the manager issued");
+  const root = readCertificate(rootCaPem, "the cluster's root");
+  const peer = parsePeerSubject(subjectOf(certificate), response.clusterId);
+  if (peer instanceof Error) throw new ClusterError("INTERNAL", peer.message);
+  if (
+    peer.nodeId !== response.nodeId ||
+    !certificate.verify(root.publicKey) ||
+    !certificate.checkPrivateKey(createPrivateKey(privateKeyPem))
+  ) {
+    throw new ClusterError(
+      "INTERNAL",
+      "the manager issued a certificate that is not for this node",
+    );
+  }
+  return { certificatePem, privateKeyPem, rootCaPem, clusterId: response.clusterId, ...peer };
+}
