@@ -1,1 +1,31 @@
-export const allRoutes: readonly import("../http/request.ts").Route[] = [];
+import type { Route } from "../http/request.ts";
+import { configRoutes } from "./configs.ts";
+import { containerRoutes } from "./containers.ts";
+import { eventRoutes } from "./events.ts";
+import { execRoutes } from "./exec.ts";
+import { imageRoutes } from "./images.ts";
+import { networkRoutes } from "./networks.ts";
+import { nodeRoutes } from "./nodes.ts";
+import { secretRoutes } from "./secrets.ts";
+import { serviceRoutes } from "./services.ts";
+import { swarmRoutes } from "./swarm.ts";
+import { systemRoutes } from "./system.ts";
+import { taskRoutes } from "./tasks.ts";
+import { volumeRoutes } from "./volumes.ts";
+
+/** Every route of the API. */
+export const allRoutes: readonly Route[] = [
+  ...systemRoutes,
+  ...eventRoutes,
+  ...swarmRoutes,
+  ...nodeRoutes,
+  ...serviceRoutes,
+  ...taskRoutes,
+  ...networkRoutes,
+  ...secretRoutes,
+  ...configRoutes,
+  ...imageRoutes,
+  ...containerRoutes,
+  ...execRoutes,
+  ...volumeRoutes,
+];

@@ -1,0 +1,181 @@
+import { readJson } from "../http/body.ts";
+import { filterList, matchesLabels, parseFilters } from "../http/filters.ts";
+import { HttpError, notImplemented } from "../http/http-error.ts";
+import { queryFlag, queryInteger } from "../http/query.ts";
+import { created, empty, ok, type Reply } from "../http/reply.ts";
+import { param, type RestContext, type RestRequest, type Route } from "../http/request.ts";
+import { containerInspectJson, containerSummaryJson } from "../translate/container.ts";
+import { readContainerCreate } from "../translate/container-create.ts";
+import { acceptedContainerFilters, matchesContainer } from "./container-filters.ts";
+import { attach, logs, resize, stats, wait } from "./container-streams.ts";
+import { findContainer } from "./find-container.ts";
+
+/** /containers and below: this node's, of tasks and of people */
+export const containerRoutes: readonly Route[] = [
+  { method: "GET", pattern: "/containers/json", handler: list },
+  { method: "POST", pattern: "/containers/create", handler: create },
+  { method: "POST", pattern: "/containers/prune", handler: prune },
+  { method: "GET", pattern: "/containers/{id}/json", handler: inspect },
+  { method: "GET", pattern: "/containers/{id}/logs", handler: logs },
+  { method: "GET", pattern: "/containers/{id}/top", handler: top },
+  { method: "GET", pattern: "/containers/{id}/stats", handler: stats },
+  { method: "POST", pattern: "/containers/{id}/start", handler: start },
+  { method: "POST", pattern: "/containers/{id}/stop", handler: stop },
+  { method: "POST", pattern: "/containers/{id}/restart", handler: restart },
+  { method: "POST", pattern: "/containers/{id}/kill", handler: kill },
+  { method: "POST", pattern: "/containers/{id}/rename", handler: rename },
+  { method: "POST", pattern: "/containers/{id}/resize", handler: resize },
+  { method: "POST", pattern: "/containers/{id}/wait", handler: wait },
+  { method: "POST", pattern: "/containers/{id}/attach", handler: attach },
+  { method: "DELETE", pattern: "/containers/{id}", handler: remove },
+  ...[
+    "GET /containers/{id}/changes",
+    "GET /containers/{id}/export",
+    "GET /containers/{id}/archive",
+    "HEAD /containers/{id}/archive",
+    "PUT /containers/{id}/archive",
+    "POST /containers/{id}/pause",
+    "POST /containers/{id}/unpause",
+    "POST /containers/{id}/update",
+    "GET /containers/{id}/attach/ws",
+    "POST /commit",
+    "POST /build",
+  ].map(missing),
+];
+
+async function list(request: RestRequest, context: RestContext): Promise<Reply> {
+  const filters = parseFilters(request.query, acceptedContainerFilters);
+  const limit = queryInteger(request.query, "limit", -1);
+  const all = queryFlag(request.query, "all") || limit > 0 || filters.has("status");
+  const containers = await context.backend.node.containers.list();
+  const rows = containers
+    .filter(({ state }) => all || state === "running" || state === "paused")
+    .filter((container) => matchesContainer(container, containers, filters))
+    .sort((a, b) => b.createdAtMs - a.createdAtMs)
+    .slice(0, limit > 0 ? limit : containers.length);
+  return ok(rows.map((container) => containerSummaryJson(container, context.clock.now())));
+}
+
+async function create(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+  const body = await readJson(request);
+  if (backend.node.containers.create === undefined) {
+    throw new HttpError(
+      501,
+      "this daemon runs containers of services only: create a service instead of a container",
+    );
+  }
+  const options = readContainerCreate(body, request.query.get("name") ?? "");
+  const { id, warnings } = await backend.node.containers.create(options);
+  return created({ Id: id, Warnings: warnings });
+}
+
+async function inspect(request: RestRequest, context: RestContext): Promise<Reply> {
+  const container = await findContainer(context, param(request, "id"));
+  return ok(containerInspectJson(container, context.execs.runningIn(container.id)));
+}
+
+async function top(request: RestRequest, context: RestContext): Promise<Reply> {
+  const container = await findContainer(context, param(request, "id"));
+  requireRunning(container);
+  const psArgs = request.query.get("ps_args") ?? "-ef";
+  const { titles, processes } = await context.backend.node.containers.top(container.id, psArgs);
+  return ok({ Titles: titles, Processes: processes });
+}
+
+async function start(request: RestRequest, context: RestContext): Promise<Reply> {
+  const container = await findContainer(context, param(request, "id"));
+  if (container.state === "running") return empty(304);
+  await context.backend.node.containers.start(container.id);
+  return empty(204);
+}
+
+async function stop(request: RestRequest, context: RestContext): Promise<Reply> {
+  const container = await findContainer(context, param(request, "id"));
+  if (container.state !== "running" && container.state !== "paused") return empty(304);
+  await context.backend.node.containers.stop(container.id, stopOptions(request));
+  return empty(204);
+}
+
+async function restart(request: RestRequest, context: RestContext): Promise<Reply> {
+  const { containers } = context.backend.node;
+  const container = await findContainer(context, param(request, "id"));
+  if (container.state === "running") await containers.stop(container.id, stopOptions(request));
+  await containers.start(container.id);
+  return empty(204);
+}
+
+async function kill(request: RestRequest, context: RestContext): Promise<Reply> {
+  const container = await findContainer(context, param(request, "id"));
+  const signal = request.query.get("signal") || "SIGKILL";
+  if (!/^(?:SIG)?[A-Z0-9+-]{1,12}$/i.test(signal)) {
+    throw new HttpError(400, `invalid signal: ${signal}`);
+  }
+  requireRunning(container);
+  await context.backend.node.containers.kill(container.id, signal);
+  return empty(204);
+}
+
+async function rename(request: RestRequest, context: RestContext): Promise<Reply> {
+  const { containers } = context.backend.node;
+  const container = await findContainer(context, param(request, "id"));
+  const name = request.query.get("name") ?? "";
+  if (!/^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
+    throw new HttpError(
+      400,
+      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    );
+  }
+  if (containers.rename === undefined) throw notImplemented("rename of containers");
+  await containers.rename(container.id, name.replace(/^\//, ""));
+  return empty(204);
+}
+
+async function remove(request: RestRequest, context: RestContext): Promise<Reply> {
+  const container = await findContainer(context, param(request, "id"));
+  const force = queryFlag(request.query, "force");
+  if (container.state === "running" && !force) {
+    throw new HttpError(
+      409,
+      `cannot remove container "/${container.name}": container is running: ` +
+        "stop the container before removing or force remove",
+    );
+  }
+  const volumes = queryFlag(request.query, "v");
+  await context.backend.node.containers.remove(container.id, { force, volumes });
+  return empty(204);
+}
+
+async function prune(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+  const filters = parseFilters(request.query, ["until", "label", "label!"]);
+  const deleted: string[] = [];
+  for (const container of await backend.node.containers.list()) {
+    // The dead containers of tasks belong to the cluster, which keeps them as history.
+    if (container.isTask || !["created", "exited", "dead"].includes(container.state)) continue;
+    if (!matchesLabels(container.labels, filterList(filters, "label"))) continue;
+    await backend.node.containers.remove(container.id, { force: false, volumes: false });
+    deleted.push(container.id);
+  }
+  return ok({ ContainersDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: 0 });
+}
+
+function requireRunning(container: { readonly id: string; readonly state: string }): void {
+  if (container.state === "running") return;
+  throw new HttpError(409, `container ${container.id} is not running`);
+}
+
+function stopOptions(request: RestRequest): { signal: string; graceMs?: number } {
+  const signal = request.query.get("signal") ?? "";
+  // -1 waits for ever, which nothing here does: a day is as long.
+  const seconds = queryInteger(request.query, "t", Number.NaN);
+  if (Number.isNaN(seconds)) return { signal };
+  return { signal, graceMs: (seconds < 0 ? 86_400 : seconds) * 1000 };
+}
+
+function missing(methodAndPath: string): Route {
+  const [method = "", pattern = ""] = methodAndPath.split(" ");
+  return {
+    method,
+    pattern,
+    handler: () => Promise.reject(notImplemented(`${method} ${pattern}`)),
+  };
+}

@@ -1,0 +1,177 @@
+import type { ImageData } from "../backend/images.ts";
+import {
+  type Filters,
+  filterFlag,
+  filterList,
+  matchesLabels,
+  parseFilters,
+} from "../http/filters.ts";
+import { HttpError, notFound, notImplemented } from "../http/http-error.ts";
+import { queryFlag } from "../http/query.ts";
+import { parseRegistryAuth } from "../http/registry-auth.ts";
+import { empty, ok, type Reply, stream } from "../http/reply.ts";
+import { param, type RestContext, type RestRequest, type Route } from "../http/request.ts";
+import { historyJson, imageInspectJson, imageSummaryJson } from "../translate/image.ts";
+import { loadLines, pullLines, startStream } from "./image-progress.ts";
+
+/** /images, /distribution */
+export const imageRoutes: readonly Route[] = [
+  { method: "GET", pattern: "/images/json", handler: list },
+  { method: "POST", pattern: "/images/create", handler: pull },
+  { method: "POST", pattern: "/images/load", handler: load },
+  { method: "GET", pattern: "/images/get", handler: save },
+  { method: "POST", pattern: "/images/prune", handler: prune },
+  { method: "GET", pattern: "/images/{name*}/json", handler: inspect },
+  { method: "GET", pattern: "/images/{name*}/history", handler: history },
+  { method: "GET", pattern: "/images/{name*}/get", handler: save },
+  { method: "POST", pattern: "/images/{name*}/tag", handler: tag },
+  { method: "POST", pattern: "/images/{name*}/push", handler: push },
+  { method: "DELETE", pattern: "/images/{name*}", handler: remove },
+  { method: "GET", pattern: "/distribution/{name*}/json", handler: distribution },
+];
+
+async function list(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+  const filters = parseFilters(request.query, [
+    "dangling",
+    "label",
+    "before",
+    "since",
+    "reference",
+    "until",
+  ]);
+  const [images, containers] = await Promise.all([
+    backend.node.images.list(),
+    backend.node.containers.list(),
+  ]);
+  const rows = images
+    .filter((image) => matchesImage(image, filters))
+    .sort((a, b) => (a.created < b.created ? 1 : -1))
+    .map((image) =>
+      imageSummaryJson(image, containers.filter(({ imageId }) => imageId === image.id).length),
+    );
+  return ok(rows);
+}
+
+async function inspect(request: RestRequest, context: RestContext): Promise<Reply> {
+  return ok(imageInspectJson(await findImage(context, param(request, "name"))));
+}
+
+async function history(request: RestRequest, context: RestContext): Promise<Reply> {
+  const name = param(request, "name");
+  await findImage(context, name);
+  return ok((await context.backend.node.images.history(name)).map(historyJson));
+}
+
+async function pull(request: RestRequest, { backend, log }: RestContext): Promise<Reply> {
+  const { query, signal } = request;
+  const name = query.get("fromImage") ?? "";
+  if (name === "") {
+    throw query.has("fromSrc")
+      ? notImplemented("import of images")
+      : new HttpError(400, "fromImage is missing");
+  }
+  const tag = query.get("tag") ?? "";
+  const separator = tag.startsWith("sha256:") ? "@" : ":";
+  const reference = tag === "" ? withTag(name) : `${name}${separator}${tag}`;
+  const auth = parseRegistryAuth(request.headers["x-registry-auth"]);
+  const platform = query.get("platform") || undefined;
+  const lines = pullLines(backend.node.images, reference, { auth, platform, signal }, log);
+  return stream("application/json", await startStream(lines));
+}
+
+async function load(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+  const quiet = queryFlag(request.query, "quiet");
+  const lines = loadLines(backend.node.images, request.body, quiet, request.signal);
+  return stream("application/json", lines);
+}
+
+async function save(request: RestRequest, context: RestContext): Promise<Reply> {
+  const named = param(request, "name");
+  const names = named === "" ? request.query.getAll("names").flatMap((x) => x.split(",")) : [named];
+  if (names.length === 0) throw new HttpError(400, "no image is named: set names");
+  for (const name of names) await findImage(context, name);
+  return stream("application/x-tar", await context.backend.node.images.save(names));
+}
+
+async function tag(request: RestRequest, context: RestContext): Promise<Reply> {
+  const repo = request.query.get("repo") ?? "";
+  if (repo === "") throw new HttpError(400, "the new name is missing: set repo");
+  const name = param(request, "name");
+  await findImage(context, name);
+  await context.backend.node.images.tag(name, `${repo}:${request.query.get("tag") || "latest"}`);
+  return empty(201);
+}
+
+async function push(): Promise<Reply> {
+  throw notImplemented("push of images");
+}
+
+async function remove(request: RestRequest, context: RestContext): Promise<Reply> {
+  const name = param(request, "name");
+  await findImage(context, name);
+  const force = queryFlag(request.query, "force");
+  const { untagged, deleted } = await context.backend.node.images.remove(name, { force });
+  return ok([
+    ...untagged.map((reference) => ({ Untagged: reference })),
+    ...deleted.map((id) => ({ Deleted: id })),
+  ]);
+}
+
+async function prune(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+  const filters = parseFilters(request.query, ["dangling", "until", "label"]);
+  const danglingOnly = filterFlag(filters, "dangling") ?? true;
+  const used = new Set((await backend.node.containers.list()).map(({ imageId }) => imageId));
+  const rows: object[] = [];
+  let reclaimed = 0;
+  for (const image of await backend.node.images.list()) {
+    if (used.has(image.id) || (danglingOnly && image.repoTags.length > 0)) continue;
+    if (!matchesLabels(image.config.labels, filterList(filters, "label"))) continue;
+    const { untagged, deleted } = await backend.node.images.remove(image.id, { force: true });
+    rows.push(...untagged.map((reference) => ({ Untagged: reference })));
+    rows.push(...deleted.map((id) => ({ Deleted: id })));
+    reclaimed += image.sizeBytes;
+  }
+  return ok({ ImagesDeleted: rows.length === 0 ? null : rows, SpaceReclaimed: reclaimed });
+}
+
+async function distribution(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+  const auth = parseRegistryAuth(request.headers["x-registry-auth"]);
+  const name = param(request, "name");
+  const found = await backend.node.images.resolveDigest(withTag(name), auth, request.signal);
+  return ok({
+    Descriptor: { mediaType: found.mediaType, digest: found.digest, size: found.sizeBytes },
+    Platforms: found.platforms.map(({ os, architecture }) => ({ architecture, os })),
+  });
+}
+
+async function findImage({ backend }: RestContext, reference: string): Promise<ImageData> {
+  const image = await backend.node.images.find(reference);
+  if (image === undefined) throw notFound(`No such image: ${withTag(reference)}`);
+  return image;
+}
+
+/** The reference with ":latest" when it has neither tag nor digest. */
+export function withTag(reference: string): string {
+  const last = reference.slice(reference.lastIndexOf("/") + 1);
+  return last.includes(":") || reference.includes("@") ? reference : `${reference}:latest`;
+}
+
+function matchesImage(image: ImageData, filters: Filters): boolean {
+  const references = filterList(filters, "reference");
+  const dangling = filterFlag(filters, "dangling");
+  return (
+    (dangling === undefined || dangling === (image.repoTags.length === 0)) &&
+    matchesLabels(image.config.labels, filterList(filters, "label")) &&
+    (references.length === 0 ||
+      image.repoTags.some((name) => references.some((pattern) => matchesReference(name, pattern))))
+  );
+}
+
+// "*" stands for anything but a slash; a pattern without tag means any tag.
+function matchesReference(name: string, pattern: string): boolean {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replace(/\*/g, "[^/]*")
+    .replace(/\?/g, "[^/]");
+  return new RegExp(`^${source}$`).test(name) || new RegExp(`^${source}:[^/:]*$`).test(name);
+}

@@ -1,0 +1,122 @@
+import { isClusterError } from "../../base/errors.ts";
+import type { Cluster } from "../../gen/skep/Cluster.ts";
+import type { Node } from "../../gen/skep/Node.ts";
+import type { LocalNode } from "../backend.ts";
+import { apiVersionMax, apiVersionMin, apiVersionText } from "../http/api-version.ts";
+import { readJson } from "../http/body.ts";
+import { ok, type Reply } from "../http/reply.ts";
+import type { RestContext, RestRequest, Route } from "../http/request.ts";
+import { containerSummaryJson } from "../translate/container.ts";
+import { imageSummaryJson } from "../translate/image.ts";
+import { noFilters } from "../translate/list-filters.ts";
+import { infoJson, swarmHeader, versionJson } from "../translate/system.ts";
+import { volumeJson } from "../translate/volume.ts";
+
+/** /_ping, /version, /info, /auth, /system/df, /plugins (never any) */
+export const systemRoutes: readonly Route[] = [
+  { method: "GET", pattern: "/_ping", handler: ping },
+  { method: "HEAD", pattern: "/_ping", handler: ping },
+  { method: "GET", pattern: "/version", handler: version },
+  { method: "GET", pattern: "/info", handler: info },
+  { method: "POST", pattern: "/auth", handler: auth },
+  { method: "GET", pattern: "/system/df", handler: diskUsage },
+  { method: "GET", pattern: "/plugins", handler: async () => ok([]) },
+];
+
+async function ping(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+  return {
+    kind: "text",
+    status: 200,
+    text: request.method === "HEAD" ? "" : "OK",
+    headers: {
+      "Builder-Version": "1",
+      Swarm: swarmHeader(backend.node.swarmState()),
+      "Cache-Control": "no-cache, no-store, must-revalidate",
+      Pragma: "no-cache",
+    },
+  };
+}
+
+async function version(_: RestRequest, { backend }: RestContext): Promise<Reply> {
+  return ok(
+    versionJson(
+      backend.node.version(),
+      apiVersionText(apiVersionMax),
+      apiVersionText(apiVersionMin),
+    ),
+  );
+}
+
+async function info(_: RestRequest, context: RestContext): Promise<Reply> {
+  const { node } = context.backend;
+  const [data, containers, images] = await Promise.all([
+    node.info(),
+    node.containers.list(),
+    node.images.list(),
+  ]);
+  const { cluster, nodes, error } = await clusterParts(context);
+  return ok(
+    infoJson({
+      data,
+      version: node.version(),
+      swarm: node.swarmState(),
+      containers,
+      imageCount: images.length,
+      cluster,
+      nodes,
+      clusterError: error,
+      nowMs: context.clock.now(),
+    }),
+  );
+}
+
+// A manager without a leader must still answer /info, with the reason in it.
+async function clusterParts(
+  context: RestContext,
+): Promise<{ cluster: Cluster | null; nodes: readonly Node[]; error: string }> {
+  const { cluster, node } = context.backend;
+  if (!node.swarmState().manager) return { cluster: null, nodes: [], error: "" };
+  try {
+    const [got, list] = await Promise.all([
+      cluster.getCluster({}),
+      cluster.listNodes({ filters: noFilters }),
+    ]);
+    return { cluster: got.cluster, nodes: list.nodes, error: "" };
+  } catch (error) {
+    if (!isClusterError(error)) throw error;
+    return { cluster: null, nodes: [], error: error.message };
+  }
+}
+
+// Credentials are checked by the registry when an image is pulled: this only keeps the client going.
+async function auth(request: RestRequest): Promise<Reply> {
+  await readJson(request);
+  return ok({ Status: "Login Succeeded", IdentityToken: "" });
+}
+
+async function diskUsage(_: RestRequest, { backend, clock }: RestContext): Promise<Reply> {
+  const { node } = backend;
+  const [images, containers, volumes] = await Promise.all([
+    node.images.list(),
+    node.containers.list(),
+    listVolumes(node),
+  ]);
+  return ok({
+    LayersSize: images.reduce((sum, image) => sum + image.sizeBytes, 0),
+    Images: images.map((image) =>
+      imageSummaryJson(image, containers.filter(({ imageId }) => imageId === image.id).length),
+    ),
+    Containers: containers.map((container) => ({
+      ...containerSummaryJson(container, clock.now()),
+      SizeRw: 0,
+      SizeRootFs: 0,
+    })),
+    Volumes: volumes.map((volume) => volumeJson(volume, true)),
+    BuildCache: [],
+    BuilderSize: 0,
+  });
+}
+
+async function listVolumes(node: LocalNode) {
+  return (await node.volumes?.list()) ?? [];
+}

@@ -1,0 +1,17 @@
+import type { VolumeData } from "../backend/volumes.ts";
+import type { VolumeJson } from "../wire/volume.ts";
+import { millisJson } from "./time.ts";
+
+/** Docker's volume; `usage` adds what /system/df shows. */
+export function volumeJson(volume: VolumeData, usage = false): VolumeJson {
+  return {
+    Name: volume.name,
+    Driver: volume.driver,
+    Mountpoint: volume.mountpoint,
+    CreatedAt: millisJson(volume.createdAtMs),
+    Labels: { ...volume.labels },
+    Options: { ...volume.options },
+    Scope: "local",
+    ...(usage ? { UsageData: { Size: volume.sizeBytes, RefCount: volume.references } } : {}),
+  };
+}
