@@ -4,7 +4,7 @@ import type { Task } from "../../../../src/gen/skep/Task.ts";
 import { isWanted, observedState } from "../../../../src/manager/orchestrator/task-facts.ts";
 import { specWith, ToyCluster } from "./toy-cluster.ts";
 
-const runs = { numRuns: 40 };
+const runs = { numRuns: 12 };
 
 /** Chooses a random part of the movable tasks, at least one, so that they move at different speeds. */
 function unevenly(seed: number): (movable: readonly Task[]) => readonly Task[] {

@@ -197,7 +197,11 @@ export class ToyCluster implements ActionStore {
         continue;
       }
       const wakeMs = earliestWake(actions);
-      if (wakeMs === undefined || wakeMs > untilMs) return;
+      if (wakeMs === undefined) return;
+      if (wakeMs > untilMs) {
+        this.nowMs = untilMs;
+        return;
+      }
       this.nowMs = Math.max(wakeMs, this.nowMs + 1);
     }
     throw new Error("toy: the cluster does not come to rest");
