@@ -5,7 +5,7 @@ import type { Writable } from "node:stream";
 import { type Clock, sleep } from "../base/clock.ts";
 import { runCommand, tryCommand } from "../base/command.ts";
 import { withDeadline } from "../base/deadline.ts";
-import { ClusterError, errorMessage } from "../base/errors.ts";
+import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { KeyedMutex } from "../base/keyed-mutex.ts";
 import { mount, mountFlags } from "../base/linux.ts";
@@ -28,6 +28,7 @@ import type { LogEntry } from "./log-parser.ts";
 import { type LogOptions, readLog } from "./log-reader.ts";
 import type { OciSpec } from "./oci-types.ts";
 import { isAlive } from "./process-info.ts";
+import { releaseContainer } from "./release.ts";
 import { findProgram } from "./runtime-paths.ts";
 import { signalNumber } from "./signals.ts";
 import { type ContainerStats, cgroupReader, readStats } from "./stats.ts";
@@ -113,10 +114,12 @@ export class ContainerRuntime {
     return [...this.#containers.values()].map((container) => container.info);
   }
 
+  /** undefined when there is none. */
   find(id: string): ContainerInfo | undefined {
     return this.#containers.get(id)?.info;
   }
 
+  /** NOT_FOUND. */
   info(id: string): ContainerInfo {
     return this.#get(id).info;
   }
@@ -150,7 +153,9 @@ export class ContainerRuntime {
       if (state !== "created") {
         throw new ClusterError("FAILED_PRECONDITION", `container ${id} is ${state} already`);
       }
-      await this.#limiter.run(() => this.#runc("start", id));
+      const { folders, record } = container;
+      const released = await releaseContainer(folders.runcState, record.process, this.#deps.clock);
+      if (!released) await this.#runc("start", id);
       const startedAtMs = this.#deps.clock.now();
       container.record = { ...container.record, startedAtMs };
       await writeRecord(container.folders, container.record);
@@ -301,6 +306,11 @@ export class ContainerRuntime {
     return this.#get(id).spec;
   }
 
+  /** The image layers that containers use: an image store must keep them. */
+  layerPathsInUse(): Set<string> {
+    return new Set([...this.#containers.values()].flatMap(({ spec }) => spec.layerPaths));
+  }
+
   /** Where the container's merged file system is mounted on the host. Resolve paths in it with care. */
   rootfsPath(id: string): string {
     return this.#get(id).folders.rootfs;
@@ -337,19 +347,15 @@ export class ContainerRuntime {
   /** Removes a container in any state, also one that is half-made. */
   async #destroy(id: string): Promise<void> {
     const folders = this.#deps.layout.container(id);
-    const known = await access(folders.runcState).then(
-      () => true,
-      () => false,
-    );
-    if (known) {
+    const cgroups = cgroupFolders(this.#deps.host.cgroupVersion, this.#cgroupOf(id));
+    // An ended container leaves nothing but empty cgroups and files; a runtime's process is not needed.
+    const ended = this.#containers.get(id)?.record.exit !== undefined;
+    const gone = ended && (await removeCgroups(cgroups));
+    if (!gone && (await pathExists(folders.runcState))) {
       const args = ["--root", this.#deps.layout.runcRoot, "delete", "--force", id];
       await this.#limiter.run(() => tryCommand(this.#deps.runcPath, args));
+      await removeCgroups(cgroups);
     }
-    await Promise.all(
-      cgroupFolders(this.#deps.host.cgroupVersion, this.#cgroupOf(id)).map((path) =>
-        rmdir(path).catch(() => {}),
-      ),
-    );
     await removeFolders(folders);
   }
 
@@ -397,6 +403,26 @@ export class ContainerRuntime {
     const stats = await readStats(cgroupVersion, read, 0, 0);
     return stats.oomKills > 0;
   }
+}
+
+/** Whether all of them are gone. */
+async function removeCgroups(paths: readonly string[]): Promise<boolean> {
+  const gone = await Promise.all(
+    paths.map((path) =>
+      rmdir(path).then(
+        () => true,
+        (error: unknown) => errnoCode(error) === "ENOENT",
+      ),
+    ),
+  );
+  return gone.every(Boolean);
+}
+
+async function pathExists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** One tmpfs for the secrets of all containers, so that none reaches a disk. */
