@@ -99,6 +99,11 @@ export class StateDir {
     await this.prepare();
   }
 
+  /** Forgets the raft log, for a manager that became a worker. */
+  async clearRaft(): Promise<void> {
+    await rm(this.raft, { recursive: true, force: true });
+  }
+
   /** A name for this daemon that stays over restarts; it makes names of links and tables unique on the host. */
   async engineId(create: () => string): Promise<string> {
     const path = join(this.root, "engine-id");

@@ -1,0 +1,152 @@
+import type { Clock } from "../base/clock.ts";
+import { ClusterError } from "../base/errors.ts";
+import type { LogMessage } from "../gen/skep/LogMessage.ts";
+import { toTimestamp } from "../model/time.ts";
+import type { LocalVolumes, VolumeData } from "../rest/backend/volumes.ts";
+import type { Backend, LocalNetworkData, LocalNode, ServiceLogsRequest } from "../rest/backend.ts";
+import type { Volume, Volumes } from "../worker/volumes.ts";
+import type { DaemonConfig } from "./config.ts";
+import type { HostParts } from "./host-parts.ts";
+import { NodeContainers } from "./local-containers.ts";
+import type { LocalEvents } from "./local-events.ts";
+import { NodeImages } from "./local-images.ts";
+import { nodeInfo, versionData } from "./node-info.ts";
+import type { Swarm } from "./swarm.ts";
+
+export interface BackendDeps {
+  readonly config: DaemonConfig;
+  readonly engineId: string;
+  readonly hostname: string;
+  readonly host: HostParts;
+  readonly swarm: Swarm;
+  readonly events: LocalEvents;
+  readonly clock: Clock;
+}
+
+/** Fulfils what REST needs with the daemon's parts. */
+export function makeBackend(deps: BackendDeps): Backend {
+  return {
+    get cluster() {
+      return managerOf(deps.swarm).control;
+    },
+    node: makeLocalNode(deps),
+  };
+}
+
+function makeLocalNode(deps: BackendDeps): LocalNode {
+  const { config, engineId, hostname, host, swarm, events, clock } = deps;
+  return {
+    info: async () => nodeInfo({ engineId, hostname, config, host: host.runtime.host }),
+    version: () => versionData(),
+    swarmState: () => swarm.state(),
+    initSwarm: (options) => swarm.init(options),
+    joinSwarm: (options, signal) => swarm.join(options, signal),
+    leaveSwarm: (force) => swarm.leave(force),
+    unlockSwarm: async () => {
+      throw new ClusterError("FAILED_PRECONDITION", "swarm is not locked");
+    },
+    unlockKey: async () => "",
+    images: new NodeImages({ images: host.images, events }),
+    containers: new NodeContainers({
+      runtime: host.runtime,
+      images: host.images,
+      worker: () => swarm.member()?.worker(),
+      events,
+      clock,
+    }),
+    volumes: localVolumes(host.volumes, deps),
+    networks: async () => localNetworks(config),
+    events: (sinceMs, signal) => events.follow(sinceMs, signal),
+    serviceLogs: (request, signal) => serviceLogs(swarm, request, signal),
+  };
+}
+
+async function* serviceLogs(
+  swarm: Swarm,
+  request: ServiceLogsRequest,
+  signal: AbortSignal,
+): AsyncGenerator<LogMessage, void, void> {
+  const { stdout, stderr, follow, tail, sinceMs, untilMs } = request;
+  const stream = managerOf(swarm).logs.subscribe(
+    {
+      selector: { serviceIds: [...request.serviceIds], taskIds: [...request.taskIds] },
+      options: {
+        streams: [
+          ...(stdout ? (["STDOUT"] as const) : []),
+          ...(stderr ? (["STDERR"] as const) : []),
+        ],
+        follow,
+        tail,
+        since: sinceMs === undefined ? null : toTimestamp(sinceMs),
+        until: untilMs === undefined ? null : toTimestamp(untilMs),
+      },
+    },
+    signal,
+  );
+  for await (const { messages } of stream) yield* messages;
+}
+
+function managerOf(swarm: Swarm) {
+  const manager = swarm.member()?.manager();
+  if (manager === undefined) {
+    throw new ClusterError("UNAVAILABLE", "this node is not a swarm manager; ask one that is");
+  }
+  return manager;
+}
+
+function localVolumes(volumes: Volumes, { host }: BackendDeps): LocalVolumes {
+  const usersOf = (volume: Volume): string[] =>
+    host.runtime
+      .list()
+      .filter(({ id }) =>
+        host.runtime.spec(id).mounts.some(({ source }) => source === volume.mountpoint),
+      )
+      .map(({ id }) => id);
+  const dataOf = (volume: Volume): VolumeData => ({
+    ...volume,
+    driver: "local",
+    anonymous: false,
+    sizeBytes: -1,
+    references: usersOf(volume).length,
+  });
+  return {
+    list: async () => (await volumes.list()).map(dataOf),
+    async create({ name, driver, labels, options }) {
+      if (driver !== "" && driver !== "local") {
+        throw new ClusterError(
+          "NOT_FOUND",
+          `volume driver ${driver} is not available; use "local"`,
+        );
+      }
+      return dataOf(await volumes.ensure(name, { labels, options }));
+    },
+    async remove(name, { force }) {
+      const volume = await volumes.find(name);
+      if (volume === undefined && force) return;
+      const users = volume === undefined ? [] : usersOf(volume);
+      if (users.length > 0) {
+        throw new ClusterError(
+          "FAILED_PRECONDITION",
+          `remove ${name}: volume is in use - [${users.join(", ")}]`,
+        );
+      }
+      await volumes.remove(name);
+    },
+  };
+}
+
+function localNetworks(config: DaemonConfig): LocalNetworkData[] {
+  const common = { createdAtMs: 0, internal: false, options: {}, labels: {} };
+  const [gateway = "", prefix = ""] = config.bridgeSubnet.split("/");
+  return [
+    {
+      ...common,
+      id: "bridge",
+      name: "bridge",
+      driver: "bridge",
+      ipam: [{ subnet: `${gateway}/${prefix}`, gateway: "" }],
+    },
+    { ...common, id: "host", name: "host", driver: "host", ipam: [] },
+    { ...common, id: "none", name: "none", driver: "null", ipam: [] },
+  ];
+}

@@ -1,0 +1,133 @@
+import { chownSync, readFileSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { writeFileAtomic } from "../base/atomic-file.ts";
+import { systemClock } from "../base/clock.ts";
+import { ClusterError } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import { splitHostPort } from "../base/ip.ts";
+import type { Logger } from "../base/log.ts";
+import { systemRandom } from "../base/random.ts";
+import { RestApp } from "../rest/app.ts";
+import { type ListenAddress, RestServer } from "../rest/server.ts";
+import { makeBackend } from "./backend.ts";
+import type { DaemonConfig } from "./config.ts";
+import { type HostParts, openHostParts } from "./host-parts.ts";
+import { LocalEvents } from "./local-events.ts";
+import { StateDir } from "./state-dir.ts";
+import { Swarm } from "./swarm.ts";
+
+/** The composition root of `skepd`: every part is made here and handed what it needs. */
+export class Daemon {
+  readonly #config: DaemonConfig;
+  readonly #host: HostParts;
+  readonly #swarm: Swarm;
+  readonly #rest: RestServer;
+  readonly #log: Logger;
+
+  private constructor(
+    config: DaemonConfig,
+    host: HostParts,
+    swarm: Swarm,
+    rest: RestServer,
+    log: Logger,
+  ) {
+    this.#config = config;
+    this.#host = host;
+    this.#swarm = swarm;
+    this.#rest = rest;
+    this.#log = log;
+  }
+
+  /** Adopts what runs, goes on as the cluster member it was, then serves the API. */
+  static async start(config: DaemonConfig, log: Logger): Promise<Daemon> {
+    const [clock, random] = [systemClock, systemRandom];
+    const stateDir = new StateDir(config.dataRoot);
+    await stateDir.prepare();
+    if (config.pidFile !== "") await claimPidFile(config.pidFile);
+    const engineId = await stateDir.engineId(() => newId(random));
+    let swarm: Swarm | undefined;
+    const host = await openHostParts(
+      {
+        config,
+        state: stateDir,
+        instance: engineId.slice(-6),
+        dataPathAddress: () => swarm?.dataPathAddress() ?? "",
+      },
+      { clock, random, log },
+    );
+    swarm = new Swarm({ config, stateDir, host, clock, random, log });
+    const events = new LocalEvents(clock);
+    const backend = makeBackend({
+      config,
+      engineId,
+      hostname: hostname(),
+      host,
+      swarm,
+      events,
+      clock,
+    });
+    const rest = new RestServer({
+      app: new RestApp({ backend, clock, random, log: log.child({ module: "rest" }) }),
+      clock,
+      log: log.child({ module: "rest" }),
+    });
+    const daemon = new Daemon(config, host, swarm, rest, log);
+    await swarm.resume();
+    for (const text of config.hosts) await daemon.#listen(text);
+    log.info({ hosts: config.hosts, pid: process.pid }, "serving the API");
+    return daemon;
+  }
+
+  /** Stops serving; containers and their networks go on. */
+  async stop(): Promise<void> {
+    await this.#rest.stop();
+    await this.#swarm.stop();
+    await this.#host.close();
+    if (this.#config.pidFile !== "") rmSync(this.#config.pidFile, { force: true });
+    this.#log.info({}, "stopped");
+  }
+
+  async #listen(text: string): Promise<void> {
+    const address = listenAddress(text);
+    await this.#rest.listen(address);
+    if (address.kind === "unix" && this.#config.socketGroup !== "") {
+      chownSync(address.path, 0, groupId(this.#config.socketGroup));
+    }
+  }
+}
+
+function listenAddress(text: string): ListenAddress {
+  if (text.startsWith("unix://")) return { kind: "unix", path: text.slice("unix://".length) };
+  const { host, port } = splitHostPort(text.replace(/^tcp:\/\//, ""), 2375);
+  return { kind: "tcp", host, port };
+}
+
+async function claimPidFile(path: string): Promise<void> {
+  const other = Number(readText(path));
+  if (other > 0 && other !== process.pid && readText(`/proc/${other}/cmdline`).includes("skepd")) {
+    throw new ClusterError(
+      "FAILED_PRECONDITION",
+      `process ${other} of ${path} is still running; stop it or name another --pidfile`,
+    );
+  }
+  await writeFileAtomic(path, `${process.pid}\n`);
+}
+
+function groupId(name: string): number {
+  const line = readText("/etc/group")
+    .split("\n")
+    .find((entry) => entry.startsWith(`${name}:`));
+  const id = Number(line?.split(":")[2] ?? name);
+  if (!Number.isInteger(id)) {
+    throw new ClusterError("INVALID_ARGUMENT", `option --group: there is no group ${name}`);
+  }
+  return id;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { DnsServer } from "../dns/server.ts";
+import { ImageStore } from "../image/image-store.ts";
+import { Overlay } from "../overlay/overlay.ts";
+import { ContainerRuntime } from "../runtime/container-runtime.ts";
+import { Volumes } from "../worker/volumes.ts";
+import type { DaemonConfig } from "./config.ts";
+import type { StateDir } from "./state-dir.ts";
+
+/** What this host can do, whether or not it is in a cluster. */
+export interface HostParts {
+  readonly images: ImageStore;
+  readonly runtime: ContainerRuntime;
+  readonly overlay: Overlay;
+  readonly dns: DnsServer;
+  readonly volumes: Volumes;
+  /** Lets go of everything; containers and their networks go on. */
+  close(): Promise<void>;
+}
+
+export interface HostPartsOptions {
+  readonly config: DaemonConfig;
+  readonly state: StateDir;
+  /** Unique on the host; names links and tables. */
+  readonly instance: string;
+  /** Address that VXLAN traffic to this node goes to; "" while in no cluster. */
+  readonly dataPathAddress: () => string;
+}
+
+/** Opens images, runtime, networks, resolver and volumes; adopts what an earlier daemon left running. */
+export async function openHostParts(
+  { config, state, instance, dataPathAddress }: HostPartsOptions,
+  { clock, random, log }: { clock: Clock; random: Random; log: Logger },
+): Promise<HostParts> {
+  await mkdir(config.execRoot, { recursive: true, mode: 0o700 });
+  let opened: ContainerRuntime | undefined;
+  const images = await ImageStore.open({
+    root: state.images,
+    clock,
+    log: log.child({ module: "image" }),
+    insecureRegistries: config.insecureRegistries,
+    usedLayerPaths: () =>
+      opened?.list().flatMap(({ id }) => opened?.spec(id).layerPaths ?? []) ?? [],
+  });
+  const runtime = await ContainerRuntime.open({
+    dataRoot: state.containers,
+    execRoot: join(config.execRoot, "r"),
+    cgroupParent: config.cgroupParent,
+    clock,
+    random,
+    log: log.child({ module: "runtime" }),
+  });
+  opened = runtime;
+  const overlay = new Overlay({
+    execRoot: config.execRoot,
+    instance,
+    dataPathAddress,
+    bridgeSubnet: config.bridgeSubnet,
+    clock,
+    log: log.child({ module: "overlay" }),
+  });
+  await overlay.start();
+  const dns = new DnsServer({
+    upstreams: () => (config.dns.length > 0 ? config.dns : hostNameServers()),
+    clock,
+    random,
+    log: log.child({ module: "dns" }),
+  });
+  const volumes = new Volumes({ root: state.volumes }, { clock });
+  return {
+    images,
+    runtime,
+    overlay,
+    dns,
+    volumes,
+    async close() {
+      await dns.stop();
+      await overlay.stop();
+      await runtime.close();
+    },
+  };
+}
+
+function hostNameServers(): string[] {
+  try {
+    const lines = readFileSync("/etc/resolv.conf", "utf8").split("\n");
+    return lines.flatMap((line) => /^nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$/.exec(line)?.[1] ?? []);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,110 @@
+import type { Readable } from "node:stream";
+import type { Image } from "../image/image.ts";
+import type { ImageStore } from "../image/image-store.ts";
+import type {
+  DistributionData,
+  ImageData,
+  ImageHistoryEntry,
+  ImageProgress,
+  LocalImages,
+  PullOptions,
+  RegistryAuth,
+} from "../rest/backend/images.ts";
+import type { LocalEvents } from "./local-events.ts";
+
+/** One entry of the image specification's `history`. */
+interface HistoryRecord {
+  readonly created?: string;
+  readonly created_by?: string;
+  readonly comment?: string;
+}
+
+/** The node's images as REST shows them; changes become events. */
+export class NodeImages implements LocalImages {
+  readonly #images: ImageStore;
+  readonly #events: LocalEvents;
+
+  constructor(deps: { images: ImageStore; events: LocalEvents }) {
+    this.#images = deps.images;
+    this.#events = deps.events;
+  }
+
+  async list(): Promise<readonly ImageData[]> {
+    return this.#images.list();
+  }
+
+  async find(reference: string): Promise<ImageData | undefined> {
+    return this.#images.find(reference);
+  }
+
+  async history(reference: string): Promise<readonly ImageHistoryEntry[]> {
+    const image = this.#images.find(reference);
+    if (image === undefined) return [];
+    return historyOf(image).map((record, at) => ({
+      id: at === 0 ? image.id : "<missing>",
+      createdAtMs: Date.parse(record.created ?? "") || 0,
+      createdBy: record.created_by ?? "",
+      tags: at === 0 ? image.repoTags : [],
+      sizeBytes: at === 0 ? image.sizeBytes : 0,
+      comment: record.comment ?? "",
+    }));
+  }
+
+  async load(
+    archive: Readable,
+    onProgress: (progress: ImageProgress) => void,
+  ): Promise<readonly ImageData[]> {
+    const loaded = await this.#images.load(archive, onProgress);
+    for (const image of loaded) this.#emit("load", image);
+    return loaded;
+  }
+
+  async pull(reference: string, options: PullOptions): Promise<ImageData> {
+    const image = await this.#images.pull(reference, options);
+    this.#events.emit("image", "pull", reference, { name: reference });
+    return image;
+  }
+
+  async tag(reference: string, target: string): Promise<void> {
+    await this.#images.tag(reference, target);
+    this.#events.emit("image", "tag", this.#images.find(target)?.id ?? reference, { name: target });
+  }
+
+  async remove(
+    reference: string,
+    options: { readonly force: boolean },
+  ): Promise<{ readonly untagged: readonly string[]; readonly deleted: readonly string[] }> {
+    const id = this.#images.find(reference)?.id ?? reference;
+    const removed = await this.#images.remove(reference, options);
+    for (const name of removed.untagged) this.#events.emit("image", "untag", id, { name });
+    for (const deleted of removed.deleted) this.#events.emit("image", "delete", deleted);
+    return removed;
+  }
+
+  async save(references: readonly string[]): Promise<Readable> {
+    return this.#images.save(references);
+  }
+
+  async resolveDigest(
+    reference: string,
+    auth: RegistryAuth | undefined,
+    signal: AbortSignal,
+  ): Promise<DistributionData> {
+    const found = await this.#images.resolveDigest(reference, auth, signal);
+    return {
+      digest: found.digest,
+      mediaType: found.mediaType,
+      sizeBytes: found.size,
+      platforms: found.platforms,
+    };
+  }
+
+  #emit(action: string, image: Image): void {
+    this.#events.emit("image", action, image.id, { name: image.repoTags[0] ?? image.id });
+  }
+}
+
+function historyOf(image: Image): HistoryRecord[] {
+  const raw = image.rawConfig as { readonly history?: readonly HistoryRecord[] };
+  return [...(raw.history ?? [])].reverse();
+}

@@ -1,0 +1,206 @@
+import { hostname } from "node:os";
+import type { Clock } from "../base/clock.ts";
+import { errorMessage } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { renewCertificate } from "../ca/ca-client.ts";
+import { KeyFile } from "../ca/key-file.ts";
+import { CertificateRenewer } from "../ca/renewer.ts";
+import type { NodeDescription } from "../gen/skep/NodeDescription.ts";
+import type { SessionMessage } from "../gen/skep/SessionMessage.ts";
+import type { Manager } from "../manager/manager.ts";
+import { ChannelPool } from "../rpc/channel-pool.ts";
+import type { TlsIdentity } from "../rpc/credentials.ts";
+import { describeNode } from "../worker/node-description.ts";
+import { Worker } from "../worker/worker.ts";
+import type { DaemonConfig } from "./config.ts";
+import type { HostParts } from "./host-parts.ts";
+import { IdentityHolder } from "./identity-holder.ts";
+import { type Bootstrap, ManagerHost } from "./manager-host.ts";
+import type { MemberState, StateDir } from "./state-dir.ts";
+
+export interface MemberDeps {
+  readonly config: DaemonConfig;
+  readonly stateDir: StateDir;
+  readonly host: HostParts;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** This node as a running member of a cluster: a worker always, a manager when its certificate says so. */
+export class Member {
+  readonly #deps: MemberDeps;
+  readonly #identity: IdentityHolder;
+  readonly #channels: ChannelPool;
+  readonly #renewer: CertificateRenewer;
+  #state: MemberState;
+  #managerHost: ManagerHost | undefined;
+  #worker: Worker | undefined;
+  #session: SessionMessage | undefined;
+  #roleChange: Promise<void> = Promise.resolve();
+
+  private constructor(state: MemberState, identity: TlsIdentity, deps: MemberDeps) {
+    const { clock, random, log } = deps;
+    this.#deps = deps;
+    this.#state = state;
+    this.#identity = new IdentityHolder(identity);
+    this.#channels = new ChannelPool({ identity: this.#identity, log, clock });
+    this.#renewer = new CertificateRenewer({
+      identity: this.#identity,
+      renew: () => this.#renew(),
+      clock,
+      random,
+      log: log.child({ module: "renewer" }),
+    });
+  }
+
+  /** Starts manager (where it is one) and worker. `bootstrap` makes this node the first of a new cluster. */
+  static async start(
+    state: MemberState,
+    identity: TlsIdentity,
+    deps: MemberDeps,
+    bootstrap?: Bootstrap,
+  ): Promise<Member> {
+    const member = new Member(state, identity, deps);
+    try {
+      if (identity.role === "manager") await member.#startManager(bootstrap);
+      await member.#startWorker();
+      member.#renewer.start();
+    } catch (error) {
+      await member.stop();
+      throw error;
+    }
+    return member;
+  }
+
+  get state(): MemberState {
+    return this.#state;
+  }
+
+  /** Undefined on a worker. */
+  manager(): Manager | undefined {
+    return this.#managerHost?.manager;
+  }
+
+  worker(): Worker | undefined {
+    return this.#worker;
+  }
+
+  /** True once the leader has taken this node in. */
+  get registered(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Managers as last told, the most likely leader first. */
+  managers(): readonly string[] {
+    const leader = this.manager()?.leaderAddress();
+    const known = this.#state.managers;
+    return leader === undefined ? known : [leader, ...known.filter((other) => other !== leader)];
+  }
+
+  peers(): readonly { nodeId: string; address: string }[] {
+    const told = this.#session?.managers.flatMap(({ peer }) => (peer === null ? [] : [peer]));
+    return told ?? this.#state.managers.map((address) => ({ nodeId: "", address }));
+  }
+
+  /** The daemon stops: containers go on, leadership is handed over. */
+  async stop(): Promise<void> {
+    await this.#renewer.stop();
+    await this.#worker?.stop();
+    await this.#managerHost?.stop();
+    this.#channels.stop();
+  }
+
+  /** The node leaves: its tasks end and nothing of them is left on the host. */
+  async leave(): Promise<void> {
+    await this.#renewer.stop();
+    await this.#worker?.leave();
+    await this.#managerHost?.stop();
+    this.#channels.stop();
+    await this.#deps.host.overlay.removeAll();
+  }
+
+  describe(): NodeDescription {
+    return describeNode({
+      hostname: hostname(),
+      labels: this.#deps.config.labels,
+      dataPathAddress: this.#state.dataPathAddress,
+      trustRootPem: this.#identity.current().rootCaPem,
+    });
+  }
+
+  async #startManager(bootstrap?: Bootstrap): Promise<void> {
+    const { stateDir, clock, random, log } = this.#deps;
+    this.#managerHost = await ManagerHost.start(
+      { state: this.#state, folder: stateDir.raft, bootstrap },
+      {
+        identity: this.#identity,
+        channels: this.#channels,
+        clock,
+        random,
+        log,
+        onRaftId: (raftId) => this.#remember({ raftId }),
+      },
+    );
+  }
+
+  async #startWorker(): Promise<void> {
+    const { host, stateDir, clock, random, log } = this.#deps;
+    this.#worker = await Worker.start(
+      { nodeId: this.#state.nodeId, stateDir: stateDir.worker },
+      {
+        channels: this.#channels,
+        managers: () => this.managers(),
+        describe: () => this.describe(),
+        onSession: (message) => this.#onSession(message),
+        images: host.images,
+        runtime: host.runtime,
+        overlay: host.overlay,
+        dns: host.dns,
+        volumes: host.volumes,
+        clock,
+        random,
+        log,
+      },
+    );
+  }
+
+  #onSession(message: SessionMessage): void {
+    this.#session = message;
+    const managers = message.managers.flatMap(({ peer }) => (peer === null ? [] : [peer.address]));
+    if (managers.length > 0 && String(managers) !== String(this.#state.managers)) {
+      this.#remember({ managers }).catch((error: unknown) => {
+        this.#deps.log.warn({ err: errorMessage(error) }, "managers not written down");
+      });
+    }
+    const wanted = message.node?.role === "MANAGER" ? "manager" : "worker";
+    if (message.node !== null && wanted !== this.#identity.current().role) this.#renewer.renewNow();
+  }
+
+  async #renew(): Promise<void> {
+    const before = this.#identity.current();
+    const identity = await renewCertificate(before, this.managers(), this.#channels);
+    await new KeyFile(this.#deps.stateDir.certificates).save(identity);
+    this.#identity.replace(identity);
+    if (identity.role === before.role) return;
+    this.#roleChange = this.#roleChange.then(() => this.#changeRole(identity.role));
+    await this.#roleChange;
+  }
+
+  async #changeRole(role: TlsIdentity["role"]): Promise<void> {
+    this.#deps.log.info({ role }, "role changed");
+    if (role === "manager" && this.#managerHost === undefined) await this.#startManager();
+    if (role === "worker" && this.#managerHost !== undefined) {
+      await this.#managerHost.stop();
+      this.#managerHost = undefined;
+      await this.#deps.stateDir.clearRaft();
+      await this.#remember({ raftId: 0 });
+    }
+  }
+
+  async #remember(change: Partial<MemberState>): Promise<void> {
+    this.#state = { ...this.#state, ...change };
+    await this.#deps.stateDir.writeMember(this.#state);
+  }
+}

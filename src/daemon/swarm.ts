@@ -1,0 +1,285 @@
+import { networkInterfaces } from "node:os";
+import { sleep } from "../base/clock.ts";
+import { ClusterError, errorMessage } from "../base/errors.ts";
+import { parseSubnet, splitHostPort } from "../base/ip.ts";
+import { joinCluster } from "../ca/ca-client.ts";
+import { parseJoinToken } from "../ca/join-token.ts";
+import { KeyFile } from "../ca/key-file.ts";
+import type { SwarmStateData } from "../rest/backend/node-info.ts";
+import type { InitSwarmOptions, JoinSwarmOptions } from "../rest/backend.ts";
+import { chooseAdvertiseAddress, chooseListenAddress, defaultSwarmPort } from "./addresses.ts";
+import { makeFirstNode } from "./first-node.ts";
+import { Member, type MemberDeps } from "./member.ts";
+import type { MemberState } from "./state-dir.ts";
+
+const joinWaitMs = 20_000;
+const pollMs = 20;
+
+/** Docker's words for a node that is in a swarm already. */
+const alreadyMember =
+  'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.';
+
+/** Whether and how this daemon belongs to a cluster. One change at a time. */
+export class Swarm {
+  readonly #deps: MemberDeps;
+  #member: Member | undefined;
+  #error = "";
+  #pending = false;
+  /** Set while the member is being started. */
+  #joining: MemberState | undefined;
+  #busy = false;
+
+  constructor(deps: MemberDeps) {
+    this.#deps = deps;
+  }
+
+  /** Goes on as the member that the state folder says this node is. An error there leaves the daemon up, in state "error". */
+  async resume(): Promise<void> {
+    const { stateDir, log } = this.#deps;
+    try {
+      const state = await stateDir.readMember();
+      if (state === undefined) return;
+      this.#joining = state;
+      const identity = await new KeyFile(stateDir.certificates).load();
+      if (identity === undefined) {
+        throw new ClusterError(
+          "DATA_LOSS",
+          "the node's certificate is missing; leave with force and join again",
+        );
+      }
+      this.#member = await Member.start(state, identity, this.#deps);
+    } catch (error) {
+      this.#error = errorMessage(error);
+      log.error({ err: error }, "this node cannot go on as a member of its swarm");
+    }
+  }
+
+  member(): Member | undefined {
+    return this.#member;
+  }
+
+  /** Where other nodes send this node's VXLAN traffic; "" while in no cluster. */
+  dataPathAddress(): string {
+    return this.#member?.state.dataPathAddress ?? this.#joining?.dataPathAddress ?? "";
+  }
+
+  state(): SwarmStateData {
+    const member = this.#member;
+    if (member === undefined) {
+      const state = this.#error !== "" ? "error" : this.#pending ? "pending" : "inactive";
+      return {
+        state,
+        manager: false,
+        nodeId: "",
+        nodeAddress: "",
+        error: this.#error,
+        remoteManagers: [],
+      };
+    }
+    const manager = member.manager() !== undefined;
+    return {
+      state: manager || member.registered || !this.#pending ? "active" : "pending",
+      manager,
+      nodeId: member.state.nodeId,
+      nodeAddress: splitHostPort(member.state.advertiseAddress, defaultSwarmPort).host,
+      error: "",
+      remoteManagers: member.peers(),
+    };
+  }
+
+  /** Makes a cluster with this node as its first manager; resolves with the node id. */
+  async init(options: InitSwarmOptions): Promise<string> {
+    return await this.#exclusively(async () => {
+      this.#refuseMember();
+      const addresses = this.#addresses(
+        options.advertiseAddress,
+        options.listenAddress,
+        options.dataPathAddress,
+      );
+      for (const pool of options.addressPools) parseSubnet(pool);
+      const { stateDir, clock, random } = this.#deps;
+      const { identity, bootstrap } = makeFirstNode({ options, addresses, clock, random });
+      const state: MemberState = {
+        formatVersion: 1,
+        nodeId: identity.nodeId,
+        clusterId: identity.clusterId,
+        ...addresses,
+        raftId: bootstrap.raftId,
+        managers: [addresses.advertiseAddress],
+      };
+      await this.#begin(
+        state,
+        () => new KeyFile(stateDir.certificates).save(identity),
+        () => Member.start(state, identity, this.#deps, bootstrap),
+      );
+      return identity.nodeId;
+    });
+  }
+
+  /** Joins the cluster of one of the managers named. DEADLINE_EXCEEDED after 20 s: it goes on in the background. */
+  async join(options: JoinSwarmOptions, signal: AbortSignal): Promise<void> {
+    await this.#exclusively(async () => {
+      this.#refuseMember();
+      parseJoinToken(options.joinToken);
+      const addresses = this.#addresses(
+        options.advertiseAddress,
+        options.listenAddress,
+        options.dataPathAddress,
+      );
+      const { stateDir, clock } = this.#deps;
+      const identity = await this.#certificate(options, signal);
+      const state: MemberState = {
+        formatVersion: 1,
+        nodeId: identity.nodeId,
+        clusterId: identity.clusterId,
+        ...addresses,
+        raftId: 0,
+        managers: options.remoteAddresses.map((address) => withPort(address)),
+      };
+      this.#pending = true;
+      try {
+        await this.#begin(
+          state,
+          () => new KeyFile(stateDir.certificates).save(identity),
+          () => Member.start(state, identity, this.#deps),
+        );
+        const until = clock.monotonic() + joinWaitMs;
+        while (this.#member?.registered !== true) {
+          if (clock.monotonic() > until) {
+            throw new ClusterError(
+              "DEADLINE_EXCEEDED",
+              'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.',
+            );
+          }
+          await sleep(clock, pollMs);
+        }
+      } finally {
+        this.#pending = false;
+      }
+    });
+  }
+
+  /** Leaves and forgets the cluster. FAILED_PRECONDITION on a manager without `force`. */
+  async leave(force: boolean): Promise<void> {
+    await this.#exclusively(async () => {
+      const member = this.#member;
+      if (member === undefined && this.#error === "") {
+        throw new ClusterError("UNAVAILABLE", "This node is not part of a swarm");
+      }
+      const manager = member?.manager();
+      if (manager !== undefined && !force) {
+        throw new ClusterError("FAILED_PRECONDITION", leaveWarning(manager.peers().length));
+      }
+      // The others notice sooner when they are told; they must do without when they cannot be reached.
+      await manager?.leaveRaft().catch((error: unknown) => {
+        this.#deps.log.warn(
+          { err: errorMessage(error) },
+          "left without telling the other managers",
+        );
+      });
+      await member?.leave();
+      this.#member = undefined;
+      this.#error = "";
+      await this.#deps.stateDir.clearMember();
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#member?.stop();
+  }
+
+  async #begin(
+    state: MemberState,
+    save: () => Promise<void>,
+    start: () => Promise<Member>,
+  ): Promise<void> {
+    const { stateDir } = this.#deps;
+    try {
+      await save();
+      await stateDir.writeMember(state);
+      this.#joining = state;
+      this.#member = await start();
+    } catch (error) {
+      await stateDir.clearMember();
+      throw error;
+    }
+  }
+
+  async #certificate(options: JoinSwarmOptions, signal: AbortSignal) {
+    let last: unknown = new ClusterError(
+      "INVALID_ARGUMENT",
+      "at least 1 RemoteAddr is required to join",
+    );
+    for (const remote of options.remoteAddresses) {
+      signal.throwIfAborted();
+      try {
+        return await joinCluster(
+          {
+            address: withPort(remote),
+            token: options.joinToken,
+            availability: options.availability,
+          },
+          { clock: this.#deps.clock },
+        );
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  #addresses(advertise: string, listen: string, dataPath: string) {
+    const interfaces = networkInterfaces();
+    const wanted = advertise || this.#deps.config.defaultAdvertiseAddress;
+    const listening = chooseListenAddress(listen, interfaces);
+    const own = listening.ip === "0.0.0.0" ? "" : listening.ip;
+    const advertised = chooseAdvertiseAddress(wanted || own, interfaces, isOwnLink);
+    const port = /:\d+$/.test(wanted) ? advertised.port : listening.port;
+    const data = dataPath === "" ? advertised.ip : chooseAdvertiseAddress(dataPath, interfaces).ip;
+    return {
+      listenAddress: `${listening.ip}:${listening.port}`,
+      advertiseAddress: `${advertised.ip}:${port}`,
+      dataPathAddress: data,
+    };
+  }
+
+  #refuseMember(): void {
+    if (this.#member !== undefined || this.#error !== "") {
+      throw new ClusterError("UNAVAILABLE", alreadyMember);
+    }
+  }
+
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#busy) {
+      throw new ClusterError(
+        "UNAVAILABLE",
+        "another change of this node's swarm membership is under way; wait for it",
+      );
+    }
+    this.#busy = true;
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+}
+
+function withPort(address: string): string {
+  const { host, port } = splitHostPort(address, defaultSwarmPort);
+  return `${host}:${port}`;
+}
+
+// Links that we made are no way to reach this node.
+function isOwnLink(name: string): boolean {
+  return name === "lo" || name.startsWith("sk");
+}
+
+function leaveWarning(managers: number): string {
+  const start =
+    "You are attempting to leave the swarm on a node that is participating as a manager. ";
+  const end = "Use `--force` to suppress this message.";
+  return managers <= 1
+    ? `${start}Removing the last manager erases all current state of the swarm. ${end}`
+    : `${start}The only way to restore a swarm that has lost consensus is to reinitialize it with \`--force-new-cluster\`. ${end}`;
+}
