@@ -8,14 +8,31 @@ import { taskStateOrder } from "../../model/task-state.ts";
 import { type NodeLookup, observedState, specVersionOf } from "./task-facts.ts";
 
 /**
- * Whether the task must be replaced to be what its service now says. A change of placement alone does not count
+ * Whether a task must be replaced to be what its service now says. A change of placement alone does not count
  * while the task's node still fits, nor does a change of registry credentials once the image is on the node.
  */
 export function isTaskDirty(service: Service, task: Task, nodes: NodeLookup): boolean {
-  if (specVersionOf(task) === specVersionOf(service)) return false;
+  return dirtyTest(service, nodes)(task);
+}
+
+/** `isTaskDirty` for many tasks of one service: tasks of one version were made from the same words, compared once. */
+export function dirtyTest(service: Service, nodes: NodeLookup): (task: Task) => boolean {
   const wanted = service.spec?.task ?? null;
-  if (!sameEndpoint(service.spec?.endpoint ?? null, task)) return true;
-  if (isDeepStrictEqual(wanted, task.spec)) return false;
+  const sameWords = new Map<number, boolean>();
+  return (task) => {
+    const version = specVersionOf(task);
+    if (version === specVersionOf(service)) return false;
+    if (!sameEndpoint(service.spec?.endpoint ?? null, task)) return true;
+    let same = sameWords.get(version);
+    if (same === undefined) {
+      same = isDeepStrictEqual(wanted, task.spec);
+      sameWords.set(version, same);
+    }
+    return !same && differsInEarnest(wanted, task, nodes);
+  };
+}
+
+function differsInEarnest(wanted: TaskSpec | null, task: Task, nodes: NodeLookup): boolean {
   if (wanted === null || task.spec === null) return true;
   let like = task.spec;
   if (placementStillFits(wanted, task, nodes)) like = { ...like, placement: wanted.placement };

@@ -1,6 +1,6 @@
 import type { Service } from "../../gen/skep/Service.ts";
 import type { Task } from "../../gen/skep/Task.ts";
-import { isTaskDirty } from "./dirty.ts";
+import { dirtyTest } from "./dirty.ts";
 import type { TaskPlace } from "./new-task.ts";
 import { mayRestart } from "./restart-policy.ts";
 import {
@@ -47,7 +47,8 @@ export function slotsOf(
     if (group === undefined) groups.set(key, { place, tasks: [task] });
     else group.tasks.push(task);
   }
-  return [...groups.values()].map((group) => describeSlot(service, group, nodes));
+  const isDirty = dirtyTest(service, nodes);
+  return [...groups.values()].map((group) => describeSlot(service, group, nodes, isDirty));
 }
 
 /** The place of a replicated service's task: any node will do. */
@@ -79,6 +80,7 @@ function describeSlot(
   service: Service,
   group: { readonly place: TaskPlace; readonly tasks: readonly Task[] },
   nodes: NodeLookup,
+  isDirty: (task: Task) => boolean,
 ): Slot {
   const tasks = [...group.tasks].sort(byAge);
   const lost: Task[] = [];
@@ -87,7 +89,7 @@ function describeSlot(
   for (const task of tasks) {
     if (!isWanted(task)) continue;
     if (hasEnded(task) || isOnLostNode(task, nodes)) lost.push(task);
-    else if (isTaskDirty(service, task, nodes)) dirty.push(task);
+    else if (isDirty(task)) dirty.push(task);
     else clean.push(task);
   }
   const newest = tasks.at(-1);
