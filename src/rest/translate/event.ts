@@ -1,11 +1,11 @@
 import type { WatchMessage } from "../../gen/skep/WatchMessage.ts";
+import { toTimestamp } from "../../model/time.ts";
 import type { LocalEvent } from "../backend.ts";
 import type { EventJson } from "../wire/event.ts";
 
 /** An event of this node. */
 export function localEventJson(event: LocalEvent): EventJson {
-  const seconds = Math.floor(event.atMs / 1000);
-  const nanos = Math.round((event.atMs - seconds * 1000) * 1e6);
+  const { seconds, nanos } = toTimestamp(event.atMs);
   return {
     ...(event.type === "container" || event.type === "image"
       ? { status: event.action, id: event.id }

@@ -1,28 +1,25 @@
-import type { Duration } from "../../gen/skep/Duration.ts";
 import type { ServiceSpec } from "../../gen/skep/ServiceSpec.ts";
 import type { UpdateConfig } from "../../gen/skep/UpdateConfig.ts";
-
-const seconds = (count: number): Duration => ({ seconds: count, nanos: 0 });
-
-const updateDefaults: UpdateConfig = {
-  parallelism: 1,
-  delay: seconds(0),
-  failureAction: "PAUSE_UPDATE",
-  monitor: seconds(5),
-  maxFailureRatio: 0,
-  order: "STOP_FIRST",
-};
+import {
+  restartPolicyOf,
+  rollbackConfigOf,
+  stopGracePeriodMs,
+  type UpdateConfigValues,
+  updateConfigOf,
+} from "../../model/defaults.ts";
+import { toDuration } from "../../model/time.ts";
 
 /** The spec with what the cluster assumes where nothing is said (`?insertDefaults=true`). */
 export function withDefaults(spec: ServiceSpec): ServiceSpec {
   const { task } = spec;
+  const restart = restartPolicyOf(task);
   return {
     ...spec,
     task: task && {
       ...task,
       container: task.container && {
         ...task.container,
-        stopGracePeriod: task.container.stopGracePeriod ?? seconds(10),
+        stopGracePeriod: toDuration(stopGracePeriodMs(task.container)),
         dns: task.container.dns ?? { nameservers: [], search: [], options: [] },
       },
       resources: {
@@ -30,10 +27,10 @@ export function withDefaults(spec: ServiceSpec): ServiceSpec {
         reservations: task.resources?.reservations ?? noResources(),
       },
       restart: {
-        condition: task.restart?.condition ?? "RESTART_ANY",
-        delay: task.restart?.delay ?? seconds(5),
-        maxAttempts: task.restart?.maxAttempts ?? 0,
-        window: task.restart?.window ?? null,
+        condition: restart.condition,
+        delay: toDuration(restart.delayMs),
+        maxAttempts: restart.maxAttempts,
+        window: restart.windowMs === 0 ? null : toDuration(restart.windowMs),
       },
       placement: task.placement ?? {
         constraints: [],
@@ -42,18 +39,20 @@ export function withDefaults(spec: ServiceSpec): ServiceSpec {
         maxReplicasPerNode: 0,
       },
     },
-    update: updateWithDefaults(spec.update),
-    rollback: updateWithDefaults(spec.rollback),
+    update: updateConfig(updateConfigOf({ spec })),
+    rollback: updateConfig(rollbackConfigOf({ spec })),
     endpoint: spec.endpoint ?? { mode: "VIP", ports: [] },
   };
 }
 
-function updateWithDefaults(update: UpdateConfig | null): UpdateConfig {
-  if (update === null) return updateDefaults;
+function updateConfig(values: UpdateConfigValues): UpdateConfig {
   return {
-    ...update,
-    delay: update.delay ?? updateDefaults.delay,
-    monitor: update.monitor ?? updateDefaults.monitor,
+    parallelism: values.parallelism,
+    delay: toDuration(values.delayMs),
+    failureAction: values.failureAction,
+    monitor: toDuration(values.monitorMs),
+    maxFailureRatio: values.maxFailureRatio,
+    order: values.order,
   };
 }
 

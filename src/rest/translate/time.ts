@@ -1,5 +1,6 @@
 import type { Duration } from "../../gen/skep/Duration.ts";
 import type { Timestamp } from "../../gen/skep/Timestamp.ts";
+import { toTimestamp } from "../../model/time.ts";
 import type { JsonObject } from "./json-object.ts";
 
 /** Go's zero time, which Docker sends for "never". */
@@ -15,9 +16,7 @@ export function timestampJson(timestamp: Timestamp | null): string {
 
 /** RFC 3339 for milliseconds since 1970; `zeroTime` for 0. */
 export function millisJson(atMs: number): string {
-  if (atMs === 0) return zeroTime;
-  const seconds = Math.floor(atMs / 1000);
-  return timestampJson({ seconds, nanos: Math.round((atMs - seconds * 1000) * 1e6) });
+  return timestampJson(atMs === 0 ? null : toTimestamp(atMs));
 }
 
 /** Nanoseconds; undefined for null. Above 2^53 the last digits are rounded. */
