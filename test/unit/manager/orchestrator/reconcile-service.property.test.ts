@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Task } from "../../../../src/gen/skep/Task.ts";
 import { isWanted, observedState } from "../../../../src/manager/orchestrator/task-facts.ts";
-import { specWith, ToyCluster } from "./toy-cluster.ts";
+import { specWith, ToyCluster } from "../../../support/toy-cluster.ts";
 
 const runs = { numRuns: 12 };
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServiceSpecInput } from "../../../../src/gen/skep/ServiceSpec.ts";
 import type { UpdateConfigInput } from "../../../../src/gen/skep/UpdateConfig.ts";
-import { specWith, ToyCluster } from "./toy-cluster.ts";
+import { specWith, ToyCluster } from "../../../support/toy-cluster.ts";
 
 function given(config: UpdateConfigInput, replicas = 4): ServiceSpecInput {
   const update = { parallelism: 1, ...config };

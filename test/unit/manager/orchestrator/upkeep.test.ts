@@ -10,7 +10,7 @@ import { removeServiceStep } from "../../../../src/manager/orchestrator/removal.
 import { observedState } from "../../../../src/manager/orchestrator/task-facts.ts";
 import { toTimestamp } from "../../../../src/model/time.ts";
 import { aNode, aService, aServiceSpec, aTask, aTaskSpec } from "../../../support/builders.ts";
-import { specWith, ToyCluster } from "./toy-cluster.ts";
+import { specWith, ToyCluster } from "../../../support/toy-cluster.ts";
 
 const nodes = new Map([
   ["node1", aNode()],

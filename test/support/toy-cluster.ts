@@ -1,29 +1,26 @@
-import { must } from "../../../../src/base/assert.ts";
-import type { Node } from "../../../../src/gen/skep/Node.ts";
-import type { Service } from "../../../../src/gen/skep/Service.ts";
-import type { ServiceSpecInput } from "../../../../src/gen/skep/ServiceSpec.ts";
-import type { Task, TaskInput } from "../../../../src/gen/skep/Task.ts";
-import type { TaskState } from "../../../../src/gen/skep/TaskState.ts";
-import { type Action, earliestWake } from "../../../../src/manager/orchestrator/actions.ts";
-import {
-  type ActionStore,
-  applyAction,
-} from "../../../../src/manager/orchestrator/change-of-action.ts";
-import { enforceConstraints } from "../../../../src/manager/orchestrator/constraint-enforcer.ts";
-import { planOrphans } from "../../../../src/manager/orchestrator/orphans.ts";
-import { planReap } from "../../../../src/manager/orchestrator/reaper.ts";
-import { reconcileService } from "../../../../src/manager/orchestrator/reconcile-service.ts";
+import { must } from "../../src/base/assert.ts";
+import type { Node } from "../../src/gen/skep/Node.ts";
+import type { Service } from "../../src/gen/skep/Service.ts";
+import type { ServiceSpecInput } from "../../src/gen/skep/ServiceSpec.ts";
+import type { Task, TaskInput } from "../../src/gen/skep/Task.ts";
+import type { TaskState } from "../../src/gen/skep/TaskState.ts";
+import { type Action, earliestWake } from "../../src/manager/orchestrator/actions.ts";
+import { type ActionStore, applyAction } from "../../src/manager/orchestrator/change-of-action.ts";
+import { enforceConstraints } from "../../src/manager/orchestrator/constraint-enforcer.ts";
+import { planOrphans } from "../../src/manager/orchestrator/orphans.ts";
+import { planReap } from "../../src/manager/orchestrator/reaper.ts";
+import { reconcileService } from "../../src/manager/orchestrator/reconcile-service.ts";
 import {
   hasEnded,
   isWanted,
   keepsTasks,
   observedState,
-} from "../../../../src/manager/orchestrator/task-facts.ts";
-import { serviceModeOf } from "../../../../src/model/service-mode.ts";
-import { atLeast } from "../../../../src/model/task-state.ts";
-import { toTimestamp } from "../../../../src/model/time.ts";
-import type { InputOf, ObjectOf, TableName } from "../../../../src/store/objects.ts";
-import { aNode, aService, aServiceSpec, aTask, aTaskSpec } from "../../../support/builders.ts";
+} from "../../src/manager/orchestrator/task-facts.ts";
+import { serviceModeOf } from "../../src/model/service-mode.ts";
+import { atLeast } from "../../src/model/task-state.ts";
+import { toTimestamp } from "../../src/model/time.ts";
+import type { InputOf, ObjectOf, TableName } from "../../src/store/objects.ts";
+import { aNode, aService, aServiceSpec, aTask, aTaskSpec } from "./builders.ts";
 
 const path: readonly TaskState[] = ["NEW", "PENDING", "ASSIGNED", "PREPARING", "READY", "RUNNING"];
 
