@@ -29,7 +29,7 @@ export interface RaftConfig {
 export interface RaftDeps {
   readonly storage: Storage;
   readonly random: Random;
-  /** What an conf-change entry says; no data = no changes. */
+  /** What a conf-change entry says; no data = no changes. */
   readonly decodeConfChange: (data: Uint8Array) => ConfChange;
 }
 

@@ -60,7 +60,7 @@ export interface ConfChangeSingle {
   readonly raftId: number;
 }
 
-/** AUTO is joint only when more than one voter changes; EXPLICIT waits for an empty change. */
+/** AUTO is joint only for more than one change. EXPLICIT stays joint until an empty change. */
 export type ConfChangeTransition =
   | "TRANSITION_AUTO"
   | "TRANSITION_JOINT_IMPLICIT"
@@ -152,10 +152,15 @@ export type ProposeOutcome =
   | { readonly kind: "dropped"; readonly reason: DropReason };
 
 /**
- * "busy": too many uncommitted bytes; "pending-change": a change is not applied yet, or does not fit
- * the configuration.
+ * "busy": too many uncommitted bytes; "pending-change": an earlier change is not applied yet;
+ * "invalid-change": it does not fit the configuration (no voter left, or joint already).
  */
-export type DropReason = "not-leader" | "transferring" | "busy" | "pending-change";
+export type DropReason =
+  | "not-leader"
+  | "transferring"
+  | "busy"
+  | "pending-change"
+  | "invalid-change";
 
 /** No data. */
 export const noData: Uint8Array = new Uint8Array(0);
