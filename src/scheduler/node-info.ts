@@ -1,0 +1,113 @@
+import type { GenericResource } from "../gen/skep/GenericResource.ts";
+import type { Node } from "../gen/skep/Node.ts";
+import type { Task } from "../gen/skep/Task.ts";
+import { reservationsOf } from "../model/resources.ts";
+import { atLeast, isTerminal } from "../model/task-state.ts";
+import { timestampMs } from "../model/time.ts";
+
+/** What a node has to offer and what is on it, as far as placing tasks goes. */
+export interface NodeInfo {
+  readonly node: Node;
+  /** Tasks that are meant to run here. */
+  readonly taskCount: number;
+  /** The same by service. */
+  readonly serviceCounts: ReadonlyMap<string, number>;
+  /** What is not reserved; below 0 when more is reserved than the node has now. */
+  readonly freeNanoCpus: number;
+  readonly freeMemoryBytes: number;
+  readonly takenGeneric: readonly GenericResource[];
+  /** Host-mode ports in use: "tcp/80". */
+  readonly hostPorts: ReadonlySet<string>;
+  /** When tasks failed here, by `groupKeyOf`; wall clock, ms. */
+  readonly failureTimes: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Tasks of one group have equal specs and can be placed alike. */
+export function groupKeyOf(task: Pick<Task, "id" | "serviceId" | "specVersion">): string {
+  if (task.serviceId === "") return `task/${task.id}`;
+  return `${task.serviceId}/${task.specVersion?.index ?? 0}`;
+}
+
+/** The ports the task needs on its node itself; those the node may choose are not among them. */
+export function hostPortsOf(task: Pick<Task, "endpoint">): readonly string[] {
+  const endpoint = task.endpoint;
+  if (endpoint === null) return [];
+  const ports = endpoint.ports.length > 0 ? endpoint.ports : (endpoint.spec?.ports ?? []);
+  return ports
+    .filter((port) => port.publishMode === "HOST" && port.publishedPort > 0)
+    .map((port) => `${port.protocol.toLowerCase()}/${port.publishedPort}`);
+}
+
+/** Sums up a node. `tasks` are all tasks that name it, also past ones. */
+export function nodeInfoOf(node: Node, tasks: Iterable<Task>): NodeInfo {
+  const load = new NodeLoad({
+    node,
+    taskCount: 0,
+    serviceCounts: new Map(),
+    freeNanoCpus: node.description?.resources?.nanoCpus ?? 0,
+    freeMemoryBytes: node.description?.resources?.memoryBytes ?? 0,
+    takenGeneric: [],
+    hostPorts: new Set(),
+    failureTimes: new Map(),
+  });
+  const failureTimes = new Map<string, number[]>();
+  for (const task of tasks) {
+    const state = task.status?.state ?? "NEW";
+    if (state === "FAILED" || state === "REJECTED") {
+      const key = groupKeyOf(task);
+      const times = failureTimes.get(key) ?? [];
+      times.push(timestampMs(task.status?.appliedAt ?? task.status?.timestamp));
+      failureTimes.set(key, times);
+    }
+    if (atLeast(state, "ASSIGNED") && !isTerminal(state)) {
+      load.hold(task, task.assignedGenericResources);
+      if (!atLeast(task.desiredState, "SHUTDOWN")) load.count(task.serviceId);
+    }
+  }
+  load.failureTimes = failureTimes;
+  return load;
+}
+
+/** A node while tasks are being placed: a NodeInfo that takes tasks up. Leaves the one it began with as it is. */
+export class NodeLoad implements NodeInfo {
+  readonly node: Node;
+  taskCount: number;
+  serviceCounts: ReadonlyMap<string, number>;
+  freeNanoCpus: number;
+  freeMemoryBytes: number;
+  takenGeneric: readonly GenericResource[];
+  hostPorts: ReadonlySet<string>;
+  failureTimes: ReadonlyMap<string, readonly number[]>;
+  #ownCounts: Map<string, number> | undefined;
+
+  constructor(info: NodeInfo) {
+    this.node = info.node;
+    this.taskCount = info.taskCount;
+    this.serviceCounts = info.serviceCounts;
+    this.freeNanoCpus = info.freeNanoCpus;
+    this.freeMemoryBytes = info.freeMemoryBytes;
+    this.takenGeneric = info.takenGeneric;
+    this.hostPorts = info.hostPorts;
+    this.failureTimes = info.failureTimes;
+  }
+
+  /** Reserves what the task needs. */
+  hold(task: Task, generic: readonly GenericResource[]): void {
+    const reserved = reservationsOf(task);
+    this.freeNanoCpus -= reserved.nanoCpus;
+    this.freeMemoryBytes -= reserved.memoryBytes;
+    if (generic.length > 0) this.takenGeneric = [...this.takenGeneric, ...generic];
+    const ports = hostPortsOf(task);
+    if (ports.length > 0) this.hostPorts = new Set([...this.hostPorts, ...ports]);
+  }
+
+  /** Counts one more task of the service. */
+  count(serviceId: string): void {
+    this.taskCount += 1;
+    if (this.#ownCounts === undefined) {
+      this.#ownCounts = new Map(this.serviceCounts);
+      this.serviceCounts = this.#ownCounts;
+    }
+    this.#ownCounts.set(serviceId, (this.#ownCounts.get(serviceId) ?? 0) + 1);
+  }
+}

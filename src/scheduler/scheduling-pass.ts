@@ -1,0 +1,161 @@
+import type { GenericResource } from "../gen/skep/GenericResource.ts";
+import type { Task } from "../gen/skep/Task.ts";
+import { claimGeneric, reservationsOf } from "../model/resources.ts";
+import { groupKeyOf, hostPortsOf, type NodeInfo, NodeLoad } from "./node-info.ts";
+import { Pipeline } from "./pipeline.ts";
+import { SharedOrder } from "./shared-order.ts";
+import { keepsFailing, type Spread, spreadOver } from "./spread.ts";
+
+/** Groups up to this size use the order that groups share. */
+const smallGroupMax = 32;
+
+/** A task that has a node. */
+export interface Assignment {
+  readonly taskId: string;
+  readonly nodeId: string;
+  /** The generic resources set apart for the task. */
+  readonly generic: readonly GenericResource[];
+}
+
+/** A task that no node can run now, and why. */
+export interface Unplaced {
+  readonly taskId: string;
+  readonly explanation: string;
+}
+
+/** What became of each task. */
+export interface Placements {
+  readonly assignments: readonly Assignment[];
+  readonly unplaced: readonly Unplaced[];
+}
+
+/** What is known of tasks that ask for the same, as long as nodes only fill up. */
+interface Shape {
+  readonly candidates: readonly NodeLoad[];
+  readonly order: SharedOrder;
+}
+
+/**
+ * Places tasks onto nodes as they were when it was made; remembers what it placed. Pure, and can be fed in portions: a big group
+ * may come in several. Equal input gives equal output.
+ */
+export class SchedulingPass {
+  readonly #loads: ReadonlyMap<string, NodeLoad>;
+  readonly #nowMs: number;
+  readonly #shapes = new Map<string, Shape>();
+  /** Explanations by what was asked for; nodes only fill up, so they hold to the end. */
+  readonly #refusals = new Map<string, string>();
+  #spread: { readonly groupKey: string; readonly spread: Spread } | undefined;
+
+  constructor(nodes: Iterable<NodeInfo>, nowMs: number) {
+    this.#loads = new Map(Array.from(nodes, (info) => [info.node.id, new NodeLoad(info)]));
+    this.#nowMs = nowMs;
+  }
+
+  /** Places tasks of one group (`groupKeyOf`) that no node was chosen for. */
+  place(group: readonly Task[]): Placements {
+    const first = group[0];
+    if (first === undefined) return { assignments: [], unplaced: [] };
+    const pipeline = new Pipeline(first);
+    const askKey = askKeyOf(first);
+    const known = askKey === undefined ? undefined : this.#refusals.get(askKey);
+    if (known !== undefined) return { assignments: [], unplaced: refuse(group, known) };
+
+    const shape = this.#shapeOf(first, pipeline);
+    const take = this.#taker(group, first, pipeline, shape);
+    const assignments: Assignment[] = [];
+    for (const task of group) {
+      const load = take();
+      if (load === undefined) break;
+      assignments.push(assign(task, load));
+    }
+    if (assignments.length === group.length) return { assignments, unplaced: [] };
+    const explanation = pipeline.explain(this.#loads.values());
+    if (askKey !== undefined) this.#refusals.set(askKey, explanation);
+    return { assignments, unplaced: refuse(group.slice(assignments.length), explanation) };
+  }
+
+  /** Checks a task whose node was chosen when it was made (global services). */
+  placeOnOwnNode(task: Task): Placements {
+    const load = this.#loads.get(task.nodeId);
+    const pipeline = new Pipeline(task);
+    if (load !== undefined && pipeline.fits(load)) {
+      return { assignments: [assign(task, load)], unplaced: [] };
+    }
+    const explanation = pipeline.explain(load === undefined ? [] : [load]);
+    return { assignments: [], unplaced: refuse([task], explanation) };
+  }
+
+  #taker(
+    group: readonly Task[],
+    first: Task,
+    pipeline: Pipeline,
+    shape: Shape,
+  ): () => NodeLoad | undefined {
+    const groupKey = groupKeyOf(first);
+    const hasRoom = (load: NodeLoad) => pipeline.hasRoom(load);
+    const wantsSpread = (first.spec?.placement?.preferences.length ?? 0) > 0;
+    const isSmall = group.length <= smallGroupMax && this.#spread?.groupKey !== groupKey;
+    const suits = (load: NodeLoad) =>
+      !load.serviceCounts.has(first.serviceId) &&
+      hasRoom(load) &&
+      !keepsFailing(load, groupKey, this.#nowMs);
+    let useShared = isSmall && !wantsSpread;
+    return () => {
+      if (useShared) {
+        const load = shape.order.take(suits);
+        if (load !== undefined) return load;
+        useShared = false;
+      }
+      if (this.#spread?.groupKey !== groupKey) {
+        this.#spread = { groupKey, spread: spreadOver(shape.candidates, first, this.#nowMs) };
+      }
+      return this.#spread.spread.take(hasRoom);
+    };
+  }
+
+  #shapeOf(task: Task, pipeline: Pipeline): Shape {
+    const key = shapeKeyOf(task);
+    const known = this.#shapes.get(key);
+    if (known !== undefined) return known;
+    const candidates = [...this.#loads.values()].filter((load) => pipeline.mayEverFit(load));
+    const shape = { candidates, order: new SharedOrder(candidates) };
+    this.#shapes.set(key, shape);
+    return shape;
+  }
+}
+
+function assign(task: Task, load: NodeLoad): Assignment {
+  const wanted = reservationsOf(task).generic;
+  const offered = load.node.description?.resources?.generic ?? [];
+  const generic = wanted.size === 0 ? [] : (claimGeneric(wanted, offered, load.takenGeneric) ?? []);
+  load.hold(task, generic);
+  load.count(task.serviceId);
+  return { taskId: task.id, nodeId: load.node.id, generic };
+}
+
+function refuse(tasks: readonly Task[], explanation: string): readonly Unplaced[] {
+  return tasks.map((task) => ({ taskId: task.id, explanation }));
+}
+
+/** All that the fixed filters look at. */
+function shapeKeyOf(task: Task): string {
+  const placement = task.spec?.placement;
+  const drivers = (task.spec?.container?.mounts ?? []).map((mount) => [
+    mount.type,
+    mount.volume?.driver,
+  ]);
+  return JSON.stringify([
+    placement?.constraints,
+    placement?.platforms,
+    drivers,
+    task.spec?.logDriver?.name,
+  ]);
+}
+
+/** All that any filter looks at; `undefined` when that differs from service to service. */
+function askKeyOf(task: Task): string | undefined {
+  if ((task.spec?.placement?.maxReplicasPerNode ?? 0) > 0) return undefined;
+  const reservations = task.spec?.resources?.reservations;
+  return `${shapeKeyOf(task)}${JSON.stringify([reservations, hostPortsOf(task)])}`;
+}
