@@ -45,6 +45,14 @@ export class Reads {
     this.applied(appliedIndex);
   }
 
+  /** The round will not be answered: its reads go with the next one. */
+  lost(id: number): void {
+    if (this.#round?.id !== id) return;
+    this.#next = [...this.#round.reads, ...this.#next];
+    this.#round = undefined;
+  }
+
+  /** Serves the confirmed reads whose index is reached. */
   applied(appliedIndex: number): void {
     if (this.#confirmed.length === 0) return;
     const ready = this.#confirmed.filter(({ index }) => index <= appliedIndex);
@@ -77,4 +85,16 @@ export class Reads {
     this.#confirmed = [];
     for (const read of groups.flat()) read.reject(error);
   }
+}
+
+/** A round's id as the context that travels with the heartbeats. */
+export function readContext(id: number): Uint8Array {
+  const context = Buffer.alloc(6);
+  context.writeUIntBE(id, 0, 6);
+  return context;
+}
+
+/** The id in a context made by `readContext`. */
+export function readIdOf(context: Uint8Array): number {
+  return Buffer.from(context).readUIntBE(0, 6);
 }

@@ -1,0 +1,121 @@
+import { ClusterError } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Message } from "../core/types.ts";
+import type { MemoryStorage } from "../storage/memory-storage.ts";
+import type { SnapshotInfo, SnapshotStore, StoredSnapshot } from "../storage/snapshot-store.ts";
+import type { RaftTransport } from "../transport/raft-transport.ts";
+import type { StateMachine } from "./state-machine.ts";
+
+export interface SnapshotterOptions {
+  readonly snapshotEntries: number;
+  readonly snapshotBytes: number;
+  readonly keepEntries: number;
+}
+
+export interface SnapshotterDeps {
+  readonly snapshots: SnapshotStore;
+  readonly stateMachine: StateMachine;
+  readonly mirror: MemoryStorage;
+  readonly transport: RaftTransport;
+  readonly log: Logger;
+  /** A durable snapshot makes entries up to `index` dispensable. */
+  readonly onCompactable: (index: number) => void;
+  readonly onSent: (raftId: number, ok: boolean) => void;
+  /** The disk has failed. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Old snapshots that are kept: one may be on its way to a member. */
+const keepSnapshots = 2;
+
+/** Makes snapshots when the log has grown enough, and sends them to members that need them. */
+export class Snapshotter {
+  readonly #options: SnapshotterOptions;
+  readonly #deps: SnapshotterDeps;
+  readonly #stored = new Map<number, StoredSnapshot>();
+  #lastIndex = 0;
+  /** Data applied since the last snapshot. */
+  #bytes = 0;
+  #working: Promise<void> | undefined;
+
+  constructor(options: SnapshotterOptions, deps: SnapshotterDeps, booted?: StoredSnapshot) {
+    this.#options = options;
+    this.#deps = deps;
+    if (booted !== undefined) this.installed(booted);
+  }
+
+  /** This snapshot is the state now. */
+  installed(snapshot: StoredSnapshot): void {
+    this.#keep(snapshot);
+    this.#bytes = 0;
+  }
+
+  /** Called after entries were applied: `info` says what a snapshot would be of now. */
+  applied(index: number, bytes: number, info: () => SnapshotInfo): void {
+    const { snapshotEntries, snapshotBytes } = this.#options;
+    this.#bytes += bytes;
+    if (index - this.#lastIndex < snapshotEntries && this.#bytes < snapshotBytes) return;
+    if (index === this.#lastIndex || this.#working !== undefined) return;
+    // Asked for within this turn, so that it is of exactly this index.
+    const chunks = this.#deps.stateMachine.snapshot();
+    this.#bytes = 0;
+    this.#working = this.#make(info(), chunks).finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  /** Sends what `message` (MsgSnap) names; always reports. */
+  async send(message: Message): Promise<void> {
+    const { snapshots, transport, log, onSent } = this.#deps;
+    const index = message.snapshot?.index ?? 0;
+    const snapshot = this.#stored.get(index);
+    let ok = false;
+    try {
+      if (snapshot === undefined) {
+        throw new ClusterError("NOT_FOUND", `snapshot ${index} was replaced by a newer one`);
+      }
+      await transport.sendSnapshot(message, snapshot, snapshots.read(snapshot));
+      ok = true;
+      log.info({ to: message.to, index }, "sent a raft snapshot");
+    } catch (err) {
+      log.warn({ to: message.to, index, err }, "raft snapshot was not sent");
+    }
+    onSent(message.to, ok);
+  }
+
+  /** The stored snapshot of these coordinates. NOT_FOUND when there is none. */
+  async find(index: number, term: number): Promise<StoredSnapshot> {
+    const all = await this.#deps.snapshots.list();
+    const found = all.find((snapshot) => snapshot.index === index && snapshot.term === term);
+    if (found === undefined) throw new ClusterError("NOT_FOUND", `snapshot ${index} is not stored`);
+    return found;
+  }
+
+  /** Resolves when a snapshot that is being made is done. */
+  async stop(): Promise<void> {
+    await this.#working;
+  }
+
+  async #make(info: SnapshotInfo, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { snapshots, mirror, log, onCompactable, onFailure } = this.#deps;
+    try {
+      const snapshot = await snapshots.save(info, chunks);
+      if (snapshot.index <= this.#lastIndex) return; // a newer one was installed meanwhile
+      this.#keep(snapshot);
+      mirror.offer(snapshot);
+      onCompactable(snapshot.index - this.#options.keepEntries);
+      await snapshots.prune(snapshot.index, keepSnapshots);
+      log.info({ index: snapshot.index, sizeBytes: snapshot.sizeBytes }, "made a raft snapshot");
+    } catch (error) {
+      onFailure(error);
+    }
+  }
+
+  #keep(snapshot: StoredSnapshot): void {
+    this.#stored.set(snapshot.index, snapshot);
+    this.#lastIndex = Math.max(this.#lastIndex, snapshot.index);
+    for (const index of this.#stored.keys()) {
+      if (this.#stored.size > keepSnapshots) this.#stored.delete(index);
+    }
+  }
+}
