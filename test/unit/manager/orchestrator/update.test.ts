@@ -67,6 +67,20 @@ describe("rolling update", () => {
     assert.deepEqual(images(cluster), { v2: 4 });
   });
 
+  it("remembers a failure whose restart succeeded, however little history is kept", () => {
+    const cluster = updating("v2", { maxFailureRatio: 0.3, delay: { seconds: 20 } });
+    cluster.historyLimit = 0;
+    cluster.settle(50);
+    cluster.observe("t0005", "FAILED");
+    cluster.settle(19_000);
+    assert.equal(cluster.service.updateStatus?.state, "UPDATING");
+    assert.deepEqual(images(cluster), { v1: 3, v2: 1 });
+    cluster.behaviours.set("v2", "fails");
+    cluster.settle(10_000);
+    assert.equal(cluster.service.updateStatus?.state, "UPDATE_PAUSED");
+    assert.match(cluster.service.updateStatus?.message ?? "", /task t0005$/);
+  });
+
   it("counts a failure within the monitored time only", () => {
     for (const [afterMs, want] of [
       [4_000, "UPDATE_PAUSED"],

@@ -242,6 +242,17 @@ describe("restarting", () => {
     }
   });
 
+  it("keeps one of several live tasks of a slot, the running one", () => {
+    const cluster = new ToyCluster({ replicated: { replicas: 1 } });
+    cluster.create("task", aTask({ id: "late", status: { state: "READY" } }));
+    cluster.create("task", aTask({ id: "other", status: { state: "RUNNING" } }));
+    cluster.settle();
+    assert.deepEqual(
+      cluster.serving.map((task) => task.id),
+      ["other"],
+    );
+  });
+
   it("gives up after the attempts allowed, until the service changes", () => {
     for (const limit of [0, 5]) {
       const restart = { maxAttempts: 3, delay: { seconds: 1 } };
