@@ -1,0 +1,33 @@
+import type { ClusterSpec } from "../../gen/skep/ClusterSpec.ts";
+import { durationMs } from "../time.ts";
+import { checkLabels } from "./annotations.ts";
+import { checkInteger, invalid } from "./refuse.ts";
+
+const heartbeatMinMs = 1_000;
+const nodeCertExpiryMinMs = 3_600_000;
+
+/** Checks the settings of the cluster; 0 and absent stand for the defaults. INVALID_ARGUMENT. */
+export function validateClusterSpec(spec: ClusterSpec): void {
+  checkLabels("cluster", spec.annotations);
+  const heartbeatMs = durationMs(spec.dispatcher?.heartbeatPeriod, 0);
+  if (heartbeatMs !== 0 && !(heartbeatMs >= heartbeatMinMs)) {
+    throw invalid("dispatcher-heartbeat", "give at least 1s");
+  }
+  const expiryMs = durationMs(spec.ca?.nodeCertExpiry, 0);
+  if (expiryMs !== 0 && !(expiryMs >= nodeCertExpiryMinMs)) {
+    throw invalid("cert-expiry", "give at least 1h");
+  }
+  const hasCert = Buffer.byteLength(spec.ca?.signingCaCert ?? "") > 0;
+  const hasKey = Buffer.byteLength(spec.ca?.signingCaKey ?? "") > 0;
+  if (hasKey && !hasCert) throw invalid("ca-key", "a signing key needs its certificate (ca-cert)");
+  const history = spec.orchestration?.taskHistoryRetentionLimit ?? 0;
+  checkInteger("task-history-limit", history, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  const raft = spec.raft;
+  if (raft) {
+    checkInteger("snapshot-interval", raft.snapshotInterval, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger("max-snapshots", raft.keepOldSnapshots, 0, Number.MAX_SAFE_INTEGER);
+    if (raft.electionTick !== 0 && raft.electionTick <= raft.heartbeatTick) {
+      throw invalid("raft election-tick", "it must be larger than heartbeat-tick");
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import { isIP } from "node:net";
+import type { ConfigReference } from "../../gen/skep/ConfigReference.ts";
+import type { ContainerSpec } from "../../gen/skep/ContainerSpec.ts";
+import type { Duration } from "../../gen/skep/Duration.ts";
+import type { FileTarget } from "../../gen/skep/FileTarget.ts";
+import type { HealthConfig } from "../../gen/skep/HealthConfig.ts";
+import type { SecretReference } from "../../gen/skep/SecretReference.ts";
+import { durationMs } from "../time.ts";
+import { checkImageReference } from "./image-reference.ts";
+import { checkMounts } from "./mounts.ts";
+import { checkDuration, checkInteger, firstDuplicate, invalid } from "./refuse.ts";
+
+/** Checks what runs in a task. */
+export function checkContainer(container: ContainerSpec): void {
+  checkImageReference("image", container.image);
+  checkMounts("mount", container.mounts);
+  checkProcess(container);
+  checkNames(container);
+  checkDuration("stop-grace-period", container.stopGracePeriod);
+  if (container.healthcheck) checkHealth(container.healthcheck);
+  checkSecrets(container.secrets);
+  checkConfigs(container.configs);
+}
+
+function checkProcess(container: ContainerSpec): void {
+  for (const entry of container.env) {
+    if (entry.startsWith("=") || entry === "" || entry.includes("\0")) {
+      throw invalid(`env "${entry}"`, "write it as NAME=value");
+    }
+  }
+  if (!/^((SIG)?[A-Z][A-Z0-9+-]*|[1-9]\d?)?$/i.test(container.stopSignal)) {
+    throw invalid(`stop-signal "${container.stopSignal}"`, "give a name or number, as SIGTERM");
+  }
+  if (container.dir !== "" && !container.dir.startsWith("/")) {
+    throw invalid(`workdir "${container.dir}"`, "it must be an absolute path");
+  }
+  if (!["", "true", "false"].includes(container.init)) {
+    throw invalid(`init "${container.init}"`, "use true, false, or leave it out");
+  }
+  if (!["", "default"].includes(container.isolation)) {
+    throw invalid(`isolation "${container.isolation}"`, "Linux nodes know only the default");
+  }
+  checkInteger("oom-score-adj", container.oomScoreAdj, -1000, 1000);
+  for (const key of Object.keys(container.sysctls)) {
+    if (!/^[a-z0-9_]+([./][\w-]+)+$/i.test(key)) {
+      throw invalid(`sysctl "${key}"`, "write it as net.core.somaxconn=1024");
+    }
+  }
+  for (const name of [...container.capabilityAdd, ...container.capabilityDrop]) {
+    if (!/^[A-Z_]+$/i.test(name))
+      throw invalid(`capability "${name}"`, "give a name, as NET_ADMIN");
+  }
+  for (const limit of container.ulimits) {
+    if (!/^[a-z]+$/.test(limit.name))
+      throw invalid(`ulimit "${limit.name}"`, "give a name, as nofile");
+    // -1 stands for no limit.
+    checkInteger(`ulimit ${limit.name} soft`, limit.soft, -1, Number.MAX_SAFE_INTEGER);
+    checkInteger(`ulimit ${limit.name} hard`, limit.hard, -1, Number.MAX_SAFE_INTEGER);
+    if (limit.hard !== -1 && (limit.soft === -1 || limit.soft > limit.hard)) {
+      throw invalid(`ulimit ${limit.name}`, "the soft limit is above the hard limit");
+    }
+  }
+}
+
+function checkNames(container: ContainerSpec): void {
+  const hostname = container.hostname.replaceAll(/\{\{[^}]*\}\}/g, "x");
+  if (hostname !== "" && !/^[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$/.test(hostname)) {
+    throw invalid(`hostname "${container.hostname}"`, "use letters, digits, '-' and '.'");
+  }
+  if (hostname.length > 253) throw invalid("hostname", "it is longer than 253 characters");
+  for (const server of container.dns?.nameservers ?? []) {
+    if (isIP(server) === 0)
+      throw invalid(`dns "${server}"`, "give the IP address of a name server");
+  }
+  for (const entry of container.hosts) {
+    const [ip = "", ...names] = entry.trim().split(/\s+/);
+    if (isIP(ip) === 0 || names.length === 0) {
+      throw invalid(`host "${entry}"`, "give an IP address and a name");
+    }
+  }
+}
+
+function checkHealth(health: HealthConfig): void {
+  const [kind] = health.test;
+  if (kind !== undefined && !["", "NONE", "CMD", "CMD-SHELL"].includes(kind)) {
+    throw invalid("healthcheck test", `it begins with NONE, CMD or CMD-SHELL, not "${kind}"`);
+  }
+  if (kind === "NONE" && health.test.length > 1) {
+    throw invalid("healthcheck test", "NONE takes no command");
+  }
+  const durations: readonly (readonly [string, Duration | null])[] = [
+    ["interval", health.interval],
+    ["timeout", health.timeout],
+    ["start-period", health.startPeriod],
+    ["start-interval", health.startInterval],
+  ];
+  for (const [name, duration] of durations) {
+    checkDuration(`health-${name}`, duration);
+    const ms = durationMs(duration, 0);
+    if (ms > 0 && ms < 1) {
+      throw invalid(`health-${name}`, "it must be 0 (the default) or at least 1 ms");
+    }
+  }
+  checkInteger("health-retries", health.retries, 0, 1_000_000);
+}
+
+function checkSecrets(references: readonly SecretReference[]): void {
+  for (const { secretId, secretName, file } of references) {
+    const field = `secret "${secretName || secretId}"`;
+    if (secretId === "" || secretName === "") {
+      throw invalid(field, "a reference needs the secret's id and name");
+    }
+    checkTarget(field, file);
+  }
+  checkTargetsDiffer("secret", references);
+}
+
+function checkConfigs(references: readonly ConfigReference[]): void {
+  for (const { configId, configName, file, runtime } of references) {
+    const field = `config "${configName || configId}"`;
+    if (configId === "" || configName === "") {
+      throw invalid(field, "a reference needs the config's id and name");
+    }
+    if (!runtime) checkTarget(field, file);
+  }
+  checkTargetsDiffer(
+    "config",
+    references.filter((reference) => !reference.runtime),
+  );
+}
+
+function checkTarget(field: string, file: FileTarget | null): void {
+  const name = file?.name ?? "";
+  if (name === "") throw invalid(field, "name the target file");
+  if (name.split("/").includes("..") || name.endsWith("/") || name.includes("\0")) {
+    throw invalid(`${field} target "${name}"`, "give the path of a file, without '..'");
+  }
+  for (const [key, id] of Object.entries({ uid: file?.uid ?? "", gid: file?.gid ?? "" })) {
+    if (!/^\d{0,10}$/.test(id)) throw invalid(`${field} ${key} "${id}"`, "give a number");
+  }
+  checkInteger(`${field} mode`, file?.mode ?? 0, 0, 0o7777);
+}
+
+function checkTargetsDiffer(
+  what: string,
+  references: readonly { readonly file: FileTarget | null }[],
+): void {
+  const twice = firstDuplicate(references.map((reference) => reference.file?.name ?? ""));
+  if (twice !== undefined) {
+    throw invalid(
+      `${what} target "${twice}"`,
+      "two references have this target: give each its own",
+    );
+  }
+}

@@ -1,0 +1,71 @@
+import { isIPv4 } from "node:net";
+import { errorMessage } from "../../base/errors.ts";
+import { parseSubnet, type Subnet, subnetContains, subnetsOverlap } from "../../base/ip.ts";
+import type { IpamConfig } from "../../gen/skep/IpamConfig.ts";
+import type { NetworkSpec } from "../../gen/skep/NetworkSpec.ts";
+import { checkDnsName } from "./annotations.ts";
+import { invalid, unimplemented } from "./refuse.ts";
+
+/** A subnet needs room for the network, the gateway, the broadcast address and a task. */
+const prefixMax = 29;
+
+/** Checks a network. INVALID_ARGUMENT naming the option; UNIMPLEMENTED for IPv6 and other drivers. */
+export function validateNetworkSpec(spec: NetworkSpec): void {
+  checkDnsName("network", spec.annotations);
+  const driver = spec.driver?.name ?? "";
+  if (driver !== "" && driver !== "overlay") {
+    throw unimplemented(`network driver "${driver}"`, "use overlay");
+  }
+  if (spec.ipv6Enabled) throw unimplemented("network ipv6", "overlay networks have IPv4 only");
+  if (spec.ingress && (spec.attachable || spec.internal)) {
+    throw invalid("ingress", "the ingress network is neither attachable nor internal");
+  }
+  const ipamDriver = spec.ipam?.driver?.name ?? "";
+  if (ipamDriver !== "" && ipamDriver !== "default") {
+    throw unimplemented(`ipam-driver "${ipamDriver}"`, "leave it out");
+  }
+  const subnets: Subnet[] = [];
+  for (const config of spec.ipam?.configs ?? []) {
+    const subnet = checkIpamConfig(config);
+    if (subnet === undefined) continue;
+    if (subnets.some((other) => subnetsOverlap(other, subnet))) {
+      throw invalid(`subnet ${config.subnet}`, "it overlaps with another subnet of this network");
+    }
+    subnets.push(subnet);
+  }
+}
+
+function checkIpamConfig(config: IpamConfig): Subnet | undefined {
+  if (config.subnet === "") {
+    if (config.gateway !== "" || config.range !== "") {
+      throw invalid("subnet", "a gateway or ip-range needs the subnet it is in");
+    }
+    return undefined;
+  }
+  const subnet = readSubnet("subnet", config.subnet);
+  if (subnet.prefix > prefixMax) {
+    throw invalid(`subnet ${config.subnet}`, `it is too small: give a /${prefixMax} or larger`);
+  }
+  if (config.range !== "") {
+    const range = readSubnet("ip-range", config.range);
+    if (range.base < subnet.base || range.base + range.size > subnet.base + subnet.size) {
+      throw invalid(`ip-range ${config.range}`, `it is not within ${config.subnet}`);
+    }
+  }
+  const addresses = { gateway: config.gateway, ...config.reserved };
+  for (const [name, address] of Object.entries(addresses)) {
+    if (address === "") continue;
+    if (!isIPv4(address) || !subnetContains(subnet, address)) {
+      throw invalid(`${name} ${address}`, `it is not an address within ${config.subnet}`);
+    }
+  }
+  return subnet;
+}
+
+function readSubnet(field: string, text: string): Subnet {
+  try {
+    return parseSubnet(text);
+  } catch (error) {
+    throw invalid(field, errorMessage(error), error);
+  }
+}
