@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
-import { ClusterError } from "../base/errors.ts";
+import { ClusterError, type ErrorCode } from "../base/errors.ts";
 import type { ContainerFolders } from "./folder-layout.ts";
 
 const syncBytesMax = 64 * 1024;
@@ -39,7 +39,7 @@ export function conmonArgs(options: ConmonOptions): string[] {
 /**
  * Creates the container through conmon, which holds its streams and outlives us: it forks twice, in a
  * session of its own. Resolves with the pid of the container's first process, which waits for `start`.
- * INTERNAL with the runtime's own words when it fails.
+ * INTERNAL with the runtime's own words when it fails, FAILED_PRECONDITION when the program cannot be run.
  */
 export async function launchConmon(
   options: ConmonOptions,
@@ -67,7 +67,12 @@ export async function launchConmon(
     };
     const fail = (reason: string) =>
       settle(() =>
-        reject(new ClusterError("INTERNAL", `cannot create container ${options.name}: ${reason}`)),
+        reject(
+          new ClusterError(
+            launchErrorCode(reason),
+            `cannot create container ${options.name}: ${reason}`,
+          ),
+        ),
       );
     const timer = deps.clock.setTimer(deps.timeoutMs, () => {
       child.kill("SIGKILL");
@@ -86,6 +91,12 @@ export async function launchConmon(
       fail(said === "" ? "conmon ended without an answer" : said);
     });
   });
+}
+
+/** A command that the image lacks or may not run is the user's doing; all else is ours. */
+function launchErrorCode(reason: string): ErrorCode {
+  const user = /exec: |executable file not found|exec format error|mkdir .*: not a directory/;
+  return user.test(reason) ? "FAILED_PRECONDITION" : "INTERNAL";
 }
 
 /** What conmon wrote to its sync pipe: a pid, or -1 and the runtime's words. */

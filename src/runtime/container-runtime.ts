@@ -8,7 +8,7 @@ import { withDeadline } from "../base/deadline.ts";
 import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { KeyedMutex } from "../base/keyed-mutex.ts";
-import { mount, mountFlags } from "../base/linux.ts";
+import { mount, mountFlags, unmount } from "../base/linux.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { findLeftovers, vanished, wasOomKilled } from "./adopt.ts";
@@ -107,6 +107,14 @@ export class ContainerRuntime {
   /** Stops watching. The containers run on. */
   async close(): Promise<void> {
     this.#watcher.stop();
+  }
+
+  /** Removes every container and what this daemon has mounted and made. Nothing may be used afterwards. */
+  async removeAll(): Promise<void> {
+    for (const id of [...this.#containers.keys()]) await this.remove(id, { force: true });
+    await this.close();
+    unmount(this.#deps.layout.secrets);
+    await removeCgroups(cgroupFolders(this.#deps.host.cgroupVersion, this.#deps.cgroupParent));
   }
 
   /** Every container, whatever its state. */
