@@ -58,7 +58,9 @@ export async function unpackLayer(
     await feeding.catch((cause: unknown) => {
       if (cause instanceof ClusterError) throw cause;
     });
-    if (error instanceof ClusterError || errnoCode(error) !== undefined) throw error;
+    // A full disk is not the layer's fault; whatever the tar reader says is.
+    const isSystemError = error instanceof Error && "syscall" in error;
+    if (error instanceof ClusterError || isSystemError) throw error;
     throw new ClusterError("DATA_LOSS", "the layer is not a tar archive", { cause: error });
   }
 }
