@@ -1,8 +1,7 @@
-import type { GenericResource } from "../../gen/skep/GenericResource.ts";
 import type { Node } from "../../gen/skep/Node.ts";
-import type { Resources } from "../../gen/skep/Resources.ts";
 import type { Task } from "../../gen/skep/Task.ts";
 import { matchesConstraints, parseConstraint } from "../../model/constraint.ts";
+import { amountsOf, reservationsOf } from "../../model/resources.ts";
 import type { Action } from "./actions.ts";
 import { byAge, hasEnded, isUnassigned, isWanted, keepsTasks } from "./task-facts.ts";
 
@@ -18,12 +17,12 @@ export function enforceConstraints(node: Node, tasks: Iterable<Task>): Action[] 
   const held = [...tasks].filter(
     (task) => isWanted(task) && !hasEnded(task) && !isUnassigned(task),
   );
-  const free = freeOf(node.description?.resources ?? null);
+  const free = freeOf(node);
   const actions: Action[] = [];
   // The oldest keep their place.
   for (const task of held.sort(byAge)) {
     const constraints = (task.spec?.placement?.constraints ?? []).map(parseConstraint);
-    if (matchesConstraints(constraints, node) && take(free, task.spec?.resources?.reservations)) {
+    if (matchesConstraints(constraints, node) && take(free, task)) {
       continue;
     }
     actions.push({
@@ -44,34 +43,25 @@ interface Free {
 }
 
 /** Undefined while the node has not described itself. */
-function freeOf(resources: Resources | null): Free | undefined {
-  if (resources === null) return undefined;
-  return {
-    nanoCpus: resources.nanoCpus,
-    memoryBytes: resources.memoryBytes,
-    generic: countGeneric(resources.generic),
-  };
+function freeOf(node: Node): Free | undefined {
+  const resources = node.description?.resources;
+  if (!resources) return undefined;
+  const { nanoCpus, memoryBytes, generic } = amountsOf(resources);
+  return { nanoCpus, memoryBytes, generic: new Map(generic) };
 }
 
-/** Takes a reservation out of what is free; false, taking nothing, when it does not fit. */
-function take(free: Free | undefined, reserved: Resources | null | undefined): boolean {
-  if (free === undefined || !reserved) return true;
-  const generic = countGeneric(reserved.generic);
-  if (reserved.nanoCpus > free.nanoCpus || reserved.memoryBytes > free.memoryBytes) return false;
+/** Takes a task's reservation out of what is free; false, taking nothing, when it does not fit. */
+function take(free: Free | undefined, task: Task): boolean {
+  if (free === undefined) return true;
+  const { nanoCpus, memoryBytes, generic } = reservationsOf(task);
+  // A task that reserves nothing of a kind always fits, however much others were promised.
+  if (nanoCpus > 0 && nanoCpus > free.nanoCpus) return false;
+  if (memoryBytes > 0 && memoryBytes > free.memoryBytes) return false;
   for (const [kind, count] of generic) if (count > (free.generic.get(kind) ?? 0)) return false;
-  free.nanoCpus -= reserved.nanoCpus;
-  free.memoryBytes -= reserved.memoryBytes;
+  free.nanoCpus -= nanoCpus;
+  free.memoryBytes -= memoryBytes;
   for (const [kind, count] of generic) {
     free.generic.set(kind, (free.generic.get(kind) ?? 0) - count);
   }
   return true;
-}
-
-function countGeneric(resources: readonly GenericResource[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { named, discrete } of resources) {
-    if (named) counts.set(named.kind, (counts.get(named.kind) ?? 0) + 1);
-    if (discrete) counts.set(discrete.kind, (counts.get(discrete.kind) ?? 0) + discrete.value);
-  }
-  return counts;
 }

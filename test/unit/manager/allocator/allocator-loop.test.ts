@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { must } from "../../../../src/base/assert.ts";
+import { ClusterError } from "../../../../src/base/errors.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import type { EndpointSpecInput } from "../../../../src/gen/skep/EndpointSpec.ts";
 import type { NetworkSpecInput } from "../../../../src/gen/skep/NetworkSpec.ts";
@@ -17,8 +18,12 @@ import {
   aTaskSpec,
 } from "../../../support/builders.ts";
 import { FakeClock, settle } from "../../../support/fake-clock.ts";
+import {
+  createMemoryStore,
+  type MemoryProposer,
+  type MemoryStore,
+} from "../../../support/memory-proposer.ts";
 import { seededRandom } from "../../../support/seeded-random.ts";
-import { localStore } from "./local-store.ts";
 
 const overlay = { driver: { name: "overlay" } };
 
@@ -26,13 +31,15 @@ const overlay = { driver: { name: "overlay" } };
 class World {
   readonly clock = new FakeClock();
   readonly store: Store;
-  readonly proposals: () => number;
+  readonly proposer: MemoryProposer;
+  readonly seed: MemoryStore["seed"];
   #loop: { stop(): Promise<void> } | undefined;
 
   constructor() {
-    const { store, proposals } = localStore(this.clock);
+    const { store, proposer, seed } = createMemoryStore(this.clock);
+    this.seed = seed;
     this.store = store;
-    this.proposals = proposals;
+    this.proposer = proposer;
   }
 
   async start(): Promise<this> {
@@ -246,17 +253,36 @@ describe("allocator", () => {
     await world.stop();
   });
 
+  it("tries again when a commit failed, and loses nothing by it", async () => {
+    const world = await new World().start();
+    await world.network("back");
+    await world.service("web", null, ["back"]);
+    const task = aTask({ id: "t1", serviceId: "web", status: { state: "NEW" }, nodeId: "" });
+    const spec = aTaskSpec({ networks: [{ target: "back" }] });
+    world.seed("task", { ...task, spec });
+    world.proposer.refusal = new ClusterError("UNAVAILABLE", "no quorum");
+    await world.clock.run(20_000);
+    assert.equal(world.task("t1").status?.state, "NEW");
+    world.proposer.refusal = undefined;
+    await world.clock.run(5_000);
+    assert.deepEqual(world.addresses("t1"), ["10.0.1.3/24"]);
+    await world.stop();
+  });
+
   it("gives 1,000 tasks their addresses in few proposals", async () => {
     const world = await new World().start();
     await world.network("wide", { ipam: { configs: [{ subnet: "10.20.0.0/16" }] } });
     await world.service("web", null, ["wide"]);
-    const before = world.proposals();
+    const before = world.proposer.proposals;
     const ids = Array.from({ length: 1000 }, (_, n) => `t${n}`);
     await world.tasks("web", ids);
     await settle();
     const given = new Set(ids.flatMap((id) => world.addresses(id)));
     assert.equal(given.size, 1000);
-    assert.ok(world.proposals() - before <= 16, `${world.proposals() - before} proposals`);
+    assert.ok(
+      world.proposer.proposals - before <= 16,
+      `${world.proposer.proposals - before} proposals`,
+    );
     await world.stop();
   });
 });

@@ -5,13 +5,13 @@ import { startOrchestration } from "../../../../src/manager/orchestrator/orchest
 import { observedState } from "../../../../src/manager/orchestrator/task-facts.ts";
 import { aCluster, aNode, aService, aServiceSpec } from "../../../support/builders.ts";
 import { FakeClock, settle } from "../../../support/fake-clock.ts";
+import { createMemoryStore } from "../../../support/memory-proposer.ts";
 import { seededRandom } from "../../../support/seeded-random.ts";
-import { localStore } from "../allocator/local-store.ts";
 
 function start(clock = new FakeClock()) {
-  const { store, proposals } = localStore(clock);
+  const { store, proposer } = createMemoryStore(clock);
   const deps = { store, clock, random: seededRandom(7), log: silentLogger };
-  return { clock, store, proposals, deps };
+  return { clock, store, proposals: () => proposer.proposals, deps };
 }
 
 describe("orchestration and allocator loops", () => {
