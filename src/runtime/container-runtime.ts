@@ -314,6 +314,11 @@ export class ContainerRuntime {
     return this.#get(id).spec;
   }
 
+  /** What the container was made from, without the files' content. NOT_FOUND. */
+  spec(id: string): StoredSpec {
+    return this.#get(id).spec;
+  }
+
   /** The image layers that containers use: an image store must keep them. */
   layerPathsInUse(): Set<string> {
     return new Set([...this.#containers.values()].flatMap(({ spec }) => spec.layerPaths));
