@@ -1,4 +1,6 @@
+import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import { errnoCode } from "../base/errors.ts";
 import type { CgroupVersion } from "./host-facts.ts";
 
 const mountPoint = "/sys/fs/cgroup";
@@ -37,4 +39,17 @@ export function cgroupFolder(
 export function cgroupFolders(version: CgroupVersion, cgroupsPath: string): string[] {
   if (version === "v2") return [join(mountPoint, cgroupsPath)];
   return v1Controllers.map((controller) => join(mountPoint, controller, cgroupsPath));
+}
+
+/** Removes empty cgroups. False when one of them is still in use. */
+export async function removeCgroups(paths: readonly string[]): Promise<boolean> {
+  const gone = await Promise.all(
+    paths.map((path) =>
+      rmdir(path).then(
+        () => true,
+        (error: unknown) => errnoCode(error) === "ENOENT",
+      ),
+    ),
+  );
+  return gone.every(Boolean);
 }

@@ -1,19 +1,19 @@
 import { constants } from "node:fs";
-import { access, mkdir, open as openFile, readFile, rmdir } from "node:fs/promises";
+import { access, mkdir, open as openFile, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { Writable } from "node:stream";
 import { type Clock, sleep } from "../base/clock.ts";
 import { runCommand, tryCommand } from "../base/command.ts";
 import { withDeadline } from "../base/deadline.ts";
-import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
+import { ClusterError, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { KeyedMutex } from "../base/keyed-mutex.ts";
-import { mount, mountFlags, unmount } from "../base/linux.ts";
+import { unmount } from "../base/linux.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { findLeftovers, vanished, wasOomKilled } from "./adopt.ts";
 import { openAttachInput } from "./attach-input.ts";
-import { cgroupFolders } from "./cgroup-paths.ts";
+import { cgroupFolders, removeCgroups } from "./cgroup-paths.ts";
 import { Container } from "./container.ts";
 import { type MakerDeps, makeContainer, removeFolders, resolveUser } from "./container-maker.ts";
 import { type StoredSpec, writeRecord } from "./container-record.ts";
@@ -30,6 +30,7 @@ import type { OciSpec } from "./oci-types.ts";
 import { isAlive } from "./process-info.ts";
 import { releaseContainer } from "./release.ts";
 import { findProgram } from "./runtime-paths.ts";
+import { mountSecrets } from "./secrets-mount.ts";
 import { signalNumber } from "./signals.ts";
 import { type ContainerStats, cgroupReader, readStats } from "./stats.ts";
 import { listProcesses, type ProcessRow } from "./top.ts";
@@ -314,11 +315,6 @@ export class ContainerRuntime {
     return this.#get(id).spec;
   }
 
-  /** What the container was made from, without the files' content. NOT_FOUND. */
-  spec(id: string): StoredSpec {
-    return this.#get(id).spec;
-  }
-
   /** The image layers that containers use: an image store must keep them. */
   layerPathsInUse(): Set<string> {
     return new Set([...this.#containers.values()].flatMap(({ spec }) => spec.layerPaths));
@@ -418,34 +414,9 @@ export class ContainerRuntime {
   }
 }
 
-/** Whether all of them are gone. */
-async function removeCgroups(paths: readonly string[]): Promise<boolean> {
-  const gone = await Promise.all(
-    paths.map((path) =>
-      rmdir(path).then(
-        () => true,
-        (error: unknown) => errnoCode(error) === "ENOENT",
-      ),
-    ),
-  );
-  return gone.every(Boolean);
-}
-
 async function pathExists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,
   );
-}
-
-/** One tmpfs for the secrets of all containers, so that none reaches a disk. */
-async function mountSecrets(folder: string): Promise<void> {
-  const mounts = await readFile("/proc/self/mountinfo", "utf8");
-  if (mounts.split("\n").some((line) => line.split(" ")[4] === folder)) return;
-  const flags = mountFlags.noSuid | mountFlags.noDev | mountFlags.noExec;
-  try {
-    mount("tmpfs", folder, "tmpfs", flags, "mode=0700,noswap"); // Linux 6.4 and later
-  } catch {
-    mount("tmpfs", folder, "tmpfs", flags, "mode=0700");
-  }
 }
