@@ -1,19 +1,9 @@
-import { constants, type Stats } from "node:fs";
-import {
-  chmod,
-  type FileHandle,
-  lchown,
-  link,
-  lstat,
-  lutimes,
-  mkdir,
-  open,
-  rm,
-  symlink,
-} from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { link, lstat, lutimes, mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import tar from "tar-stream";
 import { ClusterError, errnoCode } from "../base/errors.ts";
+import { applyMetadata, linkTarget, makeNodeEntry, timeOf, writeFileEntry } from "./entry-files.ts";
 import { classifyEntry, type EntryPath, parseEntryPath } from "./entry-path.ts";
 import { makeNode, setXattr } from "./linux-files.ts";
 import { feedTar } from "./tar-feed.ts";
@@ -26,11 +16,8 @@ export interface UnpackLimits {
 
 export const defaultUnpackLimits: UnpackLimits = { entriesMax: 1_000_000, bytesMax: 64 * 2 ** 30 };
 
-const idMax = 2 ** 32 - 2;
-const linkBytesMax = 4095;
 const opaqueXattr = "trusted.overlay.opaque";
 const yes = Buffer.from("y");
-const xattrPrefix = "SCHILY.xattr.";
 
 /**
  * Unpacks one uncompressed layer into the empty folder `root`, whiteouts in overlayfs' form. Nothing is
@@ -236,78 +223,6 @@ class LayerWriter {
   #host(path: EntryPath): string {
     return join(this.#root, ...path);
   }
-}
-
-async function writeFileEntry(
-  target: string,
-  header: tar.Header,
-  content: AsyncIterable<Uint8Array>,
-): Promise<void> {
-  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-  const file: FileHandle = await open(target, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600);
-  try {
-    for await (const chunk of content) await file.writeFile(chunk);
-    await file.chown(ownerId(header.uid), ownerId(header.gid));
-    applyXattrs(target, header);
-    // After chown, which clears the set-id bits.
-    await file.chmod(header.mode & 0o7777);
-    await file.utimes(timeOf(header), timeOf(header));
-  } finally {
-    await file.close();
-  }
-}
-
-async function applyMetadata(target: string, header: tar.Header): Promise<void> {
-  await lchown(target, ownerId(header.uid), ownerId(header.gid));
-  applyXattrs(target, header);
-  if (header.type !== "symlink") await chmod(target, header.mode & 0o7777);
-  if (header.type !== "directory") await lutimes(target, timeOf(header), timeOf(header));
-}
-
-/** An image may set no attribute that overlayfs gives a meaning. Binary values that tar-stream mangled are left out. */
-function applyXattrs(target: string, header: tar.Header): void {
-  const pax = header.pax;
-  if (typeof pax !== "object" || pax === null) return;
-  for (const [key, value] of Object.entries(pax)) {
-    if (!key.startsWith(xattrPrefix) || typeof value !== "string") continue;
-    const name = key.slice(xattrPrefix.length);
-    if (name.startsWith("trusted.") || value.includes("\ufffd")) continue;
-    setXattr(target, name, Buffer.from(value));
-  }
-}
-
-function makeNodeEntry(
-  target: string,
-  type: "character-device" | "block-device" | "fifo",
-  header: tar.Header,
-): void {
-  const major = header.devmajor ?? 0;
-  const minor = header.devminor ?? 0;
-  if (type === "character-device" && major === 0 && minor === 0) {
-    throw new ClusterError("DATA_LOSS", `the layer is refused: device 0:0 at "${header.name}"`);
-  }
-  makeNode(target, type, header.mode, type === "fifo" ? 0 : major, type === "fifo" ? 0 : minor);
-}
-
-function ownerId(id: number | undefined): number {
-  const value = id ?? 0;
-  if (!Number.isInteger(value) || value < 0 || value > idMax) {
-    throw new ClusterError("DATA_LOSS", `the layer is refused: owner ${value}`);
-  }
-  return value;
-}
-
-function linkTarget(header: tar.Header): string {
-  const target = header.linkname ?? "";
-  if (target === "" || target.includes("\0") || Buffer.byteLength(target) > linkBytesMax) {
-    throw new ClusterError("DATA_LOSS", `the layer is refused: bad link at "${header.name}"`);
-  }
-  return target;
-}
-
-function timeOf(header: tar.Header): Date {
-  const time = header.mtime?.getTime() ?? 0;
-  return Number.isFinite(time) ? new Date(time) : new Date(0);
 }
 
 async function statOrAbsent(path: string): Promise<Stats | undefined> {

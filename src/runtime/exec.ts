@@ -6,7 +6,6 @@ import { ReadStream } from "node:tty";
 import type { Clock } from "../base/clock.ts";
 import { sleep } from "../base/clock.ts";
 import { ClusterError } from "../base/errors.ts";
-import { runtimeReason } from "./conmon.ts";
 import type { OciProcess } from "./oci-types.ts";
 import { openPty, resizePty } from "./pty.ts";
 import { signalNumber } from "./signals.ts";
@@ -94,11 +93,6 @@ async function cleanUpAfter(
     onExit();
     await Promise.all(paths.map((path) => unlink(path).catch(() => {})));
   }
-}
-
-/** The runtime's words for a command that could not be started, from its stderr. */
-export function execFailure(stderr: string): string {
-  return runtimeReason(stderr);
 }
 
 interface ExecStreams {
