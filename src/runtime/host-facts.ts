@@ -13,6 +13,8 @@ export interface HostFacts {
   /** Hard limits of this process by "RLIMIT_NOFILE"; -1 is unlimited. */
   readonly hardLimits: Readonly<Record<string, number>>;
   readonly cgroupVersion: CgroupVersion;
+  /** Whether the kernel can limit swap; without it a memory limit leaves swap alone. */
+  readonly swapLimit: boolean;
   /** Static init program of the host, when there is one. */
   readonly initPath?: string;
 }
@@ -48,12 +50,16 @@ const initPaths = [
 export async function readHostFacts(): Promise<HostFacts> {
   const status = await readFile("/proc/self/status", "utf8");
   const initPath = await firstExisting(initPaths);
+  const cgroupVersion = await detectCgroupVersion();
+  const swapFile =
+    cgroupVersion === "v2" ? "/proc/swaps" : "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes";
   return {
     architecture: process.arch,
     capabilities: capabilitiesOfMask(/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"),
     oomScoreAdj: Number(await readFile("/proc/self/oom_score_adj", "utf8")),
     hardLimits: parseLimits(await readFile("/proc/self/limits", "utf8")),
-    cgroupVersion: await detectCgroupVersion(),
+    cgroupVersion,
+    swapLimit: (await firstExisting([swapFile])) !== undefined,
     ...(initPath === undefined ? {} : { initPath }),
   };
 }

@@ -70,7 +70,7 @@ export function buildOciSpec(input: OciSpecInput): OciSpec {
         ...networkNamespace(spec),
       ],
       cgroupsPath: input.cgroupsPath,
-      resources: buildResources(spec),
+      resources: buildResources(spec, host),
       sysctl: buildSysctls(spec),
       maskedPaths: privileged ? [] : maskedPaths,
       readonlyPaths: privileged ? [] : readonlyPaths,
@@ -168,13 +168,14 @@ function buildRlimit(
   return { type, hard, soft: Math.min(value(limit.soft), hard) };
 }
 
-function buildResources(spec: ContainerSpec): OciResources {
+function buildResources(spec: ContainerSpec, host: HostFacts): OciResources {
   const { memoryBytes = 0, nanoCpus = 0, pids = 0 } = spec.resources;
   const quota = Math.max(cpuQuotaMinUs, Math.round((nanoCpus / 1e9) * cpuPeriodUs));
+  const swap = host.swapLimit ? { swap: memoryBytes } : {};
   const allowAll = [{ allow: true, access: "rwm" }];
   return {
     devices: spec.privileged === true ? allowAll : [{ allow: false, access: "rwm" }],
-    ...(memoryBytes > 0 ? { memory: { limit: memoryBytes, swap: memoryBytes } } : {}),
+    ...(memoryBytes > 0 ? { memory: { limit: memoryBytes, ...swap } } : {}),
     ...(nanoCpus > 0 ? { cpu: { quota, period: cpuPeriodUs } } : {}),
     pids: { limit: pids > 0 ? pids : -1 },
   };

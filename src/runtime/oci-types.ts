@@ -57,7 +57,7 @@ export interface OciDeviceRule {
 
 export interface OciResources {
   devices: OciDeviceRule[];
-  memory?: { limit: number; swap: number };
+  memory?: { limit: number; swap?: number };
   cpu?: { quota: number; period: number };
   pids: { limit: number };
 }

@@ -13,6 +13,7 @@ const host: HostFacts = {
   oomScoreAdj: 0,
   hardLimits: { RLIMIT_NOFILE: 4096 },
   cgroupVersion: "hybrid",
+  swapLimit: true,
 };
 const user = { uid: 0, gid: 0, additionalGids: [], home: "/root" };
 const base: ContainerSpec = {
