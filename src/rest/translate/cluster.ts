@@ -1,13 +1,14 @@
 import type { CaConfig } from "../../gen/skep/CaConfig.ts";
 import type { Cluster } from "../../gen/skep/Cluster.ts";
 import type { ClusterSpec } from "../../gen/skep/ClusterSpec.ts";
+import { clusterSettingsOf } from "../../model/defaults.ts";
 import { notImplemented } from "../http/http-error.ts";
 import type { TlsInfoJson } from "../wire/node.ts";
 import type { SwarmJson, SwarmSpecJson } from "../wire/swarm.ts";
 import { annotationsJson, driverJson, objectJson, readAnnotations, readDriver } from "./common.ts";
 import { JsonObject } from "./json-object.ts";
 import { omitEmpty, omitUndefined } from "./omit-empty.ts";
-import { durationJson, readDurationOrUnset } from "./time.ts";
+import { readDurationOrUnset } from "./time.ts";
 
 /** Docker's swarm without its join tokens, as /info shows it. */
 export function clusterInfoJson(
@@ -38,29 +39,26 @@ export function clusterJson(cluster: Cluster, tlsInfo: TlsInfoJson): SwarmJson {
   };
 }
 
-/** Docker's swarm Spec. Never the signing key. */
+/** Docker's swarm Spec, with the values in force where nothing is set. Never the signing key. */
 export function clusterSpecJson(spec: ClusterSpec | null): SwarmSpecJson {
   const annotations = annotationsJson(spec?.annotations ?? null);
+  const settings = clusterSettingsOf({ spec });
+  const raft = spec?.raft;
   return {
     Name: annotations.Name === "" ? "default" : annotations.Name,
     Labels: annotations.Labels,
-    Orchestration: omitUndefined({
-      TaskHistoryRetentionLimit: spec?.orchestration?.taskHistoryRetentionLimit,
-    }),
+    Orchestration: { TaskHistoryRetentionLimit: settings.taskHistoryLimit },
     Raft: {
-      ...omitUndefined({
-        SnapshotInterval: spec?.raft?.snapshotInterval,
-        KeepOldSnapshots: spec?.raft?.keepOldSnapshots,
-        LogEntriesForSlowFollowers: spec?.raft?.logEntriesForSlowFollowers,
-      }),
-      ElectionTick: spec?.raft?.electionTick ?? 0,
-      HeartbeatTick: spec?.raft?.heartbeatTick ?? 0,
+      SnapshotInterval: raft?.snapshotInterval || raftDefaults.snapshotInterval,
+      KeepOldSnapshots: raft?.keepOldSnapshots ?? 0,
+      LogEntriesForSlowFollowers:
+        raft?.logEntriesForSlowFollowers || raftDefaults.logEntriesForSlowFollowers,
+      ElectionTick: raft?.electionTick || raftDefaults.electionTick,
+      HeartbeatTick: raft?.heartbeatTick || raftDefaults.heartbeatTick,
     },
-    Dispatcher: omitUndefined({
-      HeartbeatPeriod: durationJson(spec?.dispatcher?.heartbeatPeriod ?? null),
-    }),
+    Dispatcher: { HeartbeatPeriod: settings.heartbeatPeriodMs * 1e6 },
     CAConfig: {
-      ...omitUndefined({ NodeCertExpiry: durationJson(spec?.ca?.nodeCertExpiry ?? null) }),
+      NodeCertExpiry: settings.nodeCertExpiryMs * 1e6,
       ...omitEmpty({
         SigningCACert: Buffer.from(spec?.ca?.signingCaCert ?? []).toString("utf8"),
         ForceRotate: spec?.ca?.forceRotate ?? 0,
@@ -70,6 +68,14 @@ export function clusterSpecJson(spec: ClusterSpec | null): SwarmSpecJson {
     EncryptionConfig: { AutoLockManagers: spec?.encryption?.autoLockManagers ?? false },
   };
 }
+
+// As Docker shows them for a new swarm; the ticks are counted in units of raft's own clock.
+const raftDefaults = {
+  snapshotInterval: 10_000,
+  logEntriesForSlowFollowers: 500,
+  electionTick: 10,
+  heartbeatTick: 1,
+};
 
 /** 400 naming the field that is wrong; 501 for external CAs. Absent parts are null. */
 export function readClusterSpec(body: unknown): ClusterSpec {
