@@ -30,18 +30,17 @@ export function sendRequest(request: HttpRequest, clock: Clock): Promise<Incomin
     };
     const outgoing = send(url, {
       method: request.method,
+      timeout: idleTimeoutMs,
       headers: { "user-agent": "skep", ...request.headers },
       ...(signal === undefined ? {} : { signal }),
     });
     const timer = clock.setTimer(headersTimeoutMs, () =>
       outgoing.destroy(new Error(`no answer within ${headersTimeoutMs} ms`)),
     );
+    outgoing.on("timeout", () => outgoing.destroy(new Error(`no data for ${idleTimeoutMs} ms`)));
     outgoing.on("error", fail);
     outgoing.on("response", (response) => {
       timer.cancel();
-      response.setTimeout(idleTimeoutMs, () =>
-        response.destroy(new Error(`no data for ${idleTimeoutMs} ms`)),
-      );
       resolve(response);
     });
     outgoing.end(request.body);
