@@ -1,6 +1,7 @@
 import { ClusterError } from "../../src/base/errors.ts";
 import { silentLogger } from "../../src/base/log.ts";
-import { RaftNode, type RaftNodeOptions } from "../../src/raft/node/raft-node.ts";
+import { RaftNode } from "../../src/raft/node/raft-node.ts";
+import type { RaftNodeOptions } from "../../src/raft/node/raft-node-options.ts";
 import type { AppliedEntry, StateMachine } from "../../src/raft/node/state-machine.ts";
 import type { RaftMember } from "../../src/raft/storage/snapshot-store.ts";
 import { MemoryNetwork } from "../../src/raft/transport/memory-transport.ts";

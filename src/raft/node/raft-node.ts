@@ -1,106 +1,29 @@
-import type { Clock } from "../../base/clock.ts";
 import { ClusterError, errorMessage } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Random } from "../../base/random.ts";
 import { defaultRaftConfig } from "../core/config.ts";
 import { RawNode } from "../core/raw-node.ts";
-import type { Entry, Message, Ready, Role, SnapshotMetadata, SoftState } from "../core/types.ts";
-import {
-  decodeMemberChange,
-  encodeMemberChange,
-  type MemberChange,
-} from "../storage/conf-change-codec.ts";
+import type { Entry, Message, Ready, SnapshotMetadata, SoftState } from "../core/types.ts";
+import { decodeMemberChange, type MemberChange } from "../storage/conf-change-codec.ts";
 import type { MemoryStorage } from "../storage/memory-storage.ts";
-import type { RaftStorage } from "../storage/raft-storage.ts";
-import type {
-  RaftMember,
-  SnapshotInfo,
-  SnapshotStore,
-  StoredSnapshot,
-} from "../storage/snapshot-store.ts";
-import type { RaftTransport, TransportHandler } from "../transport/raft-transport.ts";
+import type { RaftMember, SnapshotInfo } from "../storage/snapshot-store.ts";
+import type { TransportHandler } from "../transport/raft-transport.ts";
 import { Applier } from "./applier.ts";
 import { type Booted, boot } from "./boot.ts";
 import { LogWriter } from "./log-writer.ts";
-import { Membership, planAdd, planPromotion, planRemoval } from "./membership.ts";
-import { errorOfDrop, notLeader, unavailable } from "./node-errors.ts";
+import { MemberChanges } from "./member-changes.ts";
+import { Membership } from "./membership.ts";
+import { errorOfDrop, type KnownLeader, notLeader, unavailable } from "./node-errors.ts";
 import { Proposals } from "./proposals.ts";
+import type {
+  LeadershipEvent,
+  RaftNodeDeps,
+  RaftNodeOptions,
+  RaftNodeStatus,
+} from "./raft-node-options.ts";
 import { Reads, readContext, readIdOf } from "./reads.ts";
 import { Snapshotter } from "./snapshotter.ts";
-import type { StateMachine } from "./state-machine.ts";
 import { Ticker } from "./ticker.ts";
 import { Waiters } from "./waiters.ts";
-
-export interface RaftNodeOptions {
-  /** Never 0, never used before by another member, also not by an earlier life of this node. */
-  readonly raftId: number;
-  readonly nodeId: string;
-  /** "host:port" where other members reach this one. */
-  readonly address: string;
-  readonly tickMs: number;
-  /** Ticks without a leader until an election (plus as many again at random). */
-  readonly electionTicks: number;
-  readonly heartbeatTicks: number;
-  /** A snapshot is made after this many entries, or bytes of them. */
-  readonly snapshotEntries: number;
-  readonly snapshotBytes: number;
-  /** Entries kept behind a snapshot for members that are a little late. */
-  readonly keepEntries: number;
-  /** First member of a new cluster. Ignored when there is a log already. */
-  readonly bootstrap?: boolean;
-  /** Goes on alone with what this node's log holds; the other members are forgotten. */
-  readonly forceNewCluster?: boolean;
-  /** Members known from elsewhere: a joiner cannot answer the leader without its address. */
-  readonly peers?: readonly RaftMember[];
-}
-
-export interface RaftNodeDeps {
-  readonly storage: RaftStorage;
-  readonly snapshots: SnapshotStore;
-  readonly transport: RaftTransport;
-  readonly stateMachine: StateMachine;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-}
-
-/** The values of the Swarm-like defaults; fail-over takes 1 to 2 s. */
-export const defaultRaftNodeOptions = {
-  tickMs: 100,
-  electionTicks: 10,
-  heartbeatTicks: 1,
-  snapshotEntries: 10_000,
-  snapshotBytes: 64 * 1024 * 1024,
-  keepEntries: 500,
-} as const;
-
-export interface LeadershipEvent {
-  /** This node leads, and has applied all that was agreed on before. */
-  readonly isLeader: boolean;
-  readonly term: number;
-  /** 0 = nobody known. */
-  readonly leaderId: number;
-}
-
-export interface RaftNodeStatus {
-  readonly raftId: number;
-  readonly term: number;
-  readonly role: Role;
-  /** 0 = none known. */
-  readonly leaderId: number;
-  readonly commit: number;
-  readonly applied: number;
-  readonly lastIndex: number;
-  readonly members: readonly RaftMember[];
-  readonly voters: readonly number[];
-  readonly learners: readonly number[];
-  /** Only on the leader: how far each member's log is known to be. */
-  readonly progress: ReadonlyMap<
-    number,
-    { readonly match: number; readonly recentActive: boolean }
-  >;
-  readonly pendingProposals: number;
-}
 
 /** How long a proposal or a read waits for the others. */
 const answerMs = 5_000;
@@ -119,6 +42,7 @@ export class RaftNode {
   readonly #writer: LogWriter;
   readonly #applier: Applier;
   readonly #snapshotter: Snapshotter;
+  readonly #changes: MemberChanges;
   readonly #proposals = new Proposals();
   readonly #reads = new Reads();
   readonly #waiters = new Waiters();
@@ -193,6 +117,22 @@ export class RaftNode {
         onFailure,
       },
       booted.snapshot,
+    );
+    this.#changes = new MemberChanges(
+      { ...options, answerMs },
+      {
+        raw: this.#raw,
+        membership: this.#membership,
+        proposals: this.#proposals,
+        waiters: this.#waiters,
+        clock: deps.clock,
+        reachable: (raftId) => this.reachable(raftId),
+        mustRun: () => this.#mustRun(),
+        isLeader: () => this.#soft.role === "leader",
+        leader: () => this.#leader(),
+        applied: () => this.#applied,
+        wake: () => this.#scheduleDrain(),
+      },
     );
     this.#applier = new Applier({
       stateMachine: deps.stateMachine,
@@ -276,7 +216,7 @@ export class RaftNode {
    * learner: it may start now, and the leader makes it a voter as soon as it has caught up. Leader only.
    */
   async addMember(member: RaftMember): Promise<void> {
-    await this.#changeMembers(() => planAdd(this.#membership, member));
+    await this.#changes.add(member);
   }
 
   /**
@@ -284,14 +224,7 @@ export class RaftNode {
    * ask the next one. FAILED_PRECONDITION when the reachable rest would lose its majority. Leader only.
    */
   async removeMember(raftId: number): Promise<void> {
-    const plan = (): MemberChange | undefined =>
-      planRemoval(this.#membership.confState, raftId, (id) => this.reachable(id));
-    if (raftId === this.#options.raftId && this.#soft.role === "leader") {
-      plan();
-      await this.transferLeadership();
-      throw notLeader(this.#leader());
-    }
-    await this.#changeMembers(plan);
+    await this.#changes.remove(raftId);
   }
 
   /**
@@ -299,22 +232,7 @@ export class RaftNode {
    * FAILED_PRECONDITION when there is nobody to take it; UNAVAILABLE when it was not taken in time.
    */
   async transferLeadership(toRaftId?: number): Promise<void> {
-    this.#mustRun();
-    if (this.#soft.role !== "leader") throw notLeader(this.#leader());
-    const target = toRaftId ?? this.#successor();
-    if (target === this.#options.raftId) return;
-    if (target === undefined || !this.#raw.transferLeader(target)) {
-      throw new ClusterError(
-        "FAILED_PRECONDITION",
-        "no other manager can take over the leadership now",
-      );
-    }
-    this.#scheduleDrain();
-    const { electionTicks, tickMs } = this.#options;
-    const deadlineMs = this.#deps.clock.monotonic() + 2 * electionTicks * tickMs;
-    const text = `manager ${target} did not take over the leadership in time`;
-    const done = (): boolean => this.#soft.role !== "leader" && this.#soft.leaderId !== 0;
-    await this.#waiters.until(done, deadlineMs, () => unavailable(text, true));
+    await this.#changes.transfer(toRaftId);
   }
 
   /** Whether messages reach this member now. */
@@ -358,8 +276,8 @@ export class RaftNode {
       receiveSnapshot: async (message, snapshot, chunks) => {
         this.#mustRun();
         const { index, term, confState } = snapshot;
-        if (index <= this.#applied) return; // late or twice
-        await this.#deps.snapshots.save(snapshot, chunks);
+        if (index > this.#applied) await this.#deps.snapshots.save(snapshot, chunks);
+        else for await (const _ of chunks); // late or twice: the core answers with what it has
         const metadata = { index, term, confState };
         this.#enter(() => this.#raw.step({ ...message, snapshot: metadata }));
       },
@@ -446,7 +364,7 @@ export class RaftNode {
 
   async #restore({ index, term }: SnapshotMetadata): Promise<void> {
     const { snapshots, stateMachine } = this.#deps;
-    const stored: StoredSnapshot = await this.#snapshotter.find(index, term);
+    const stored = await this.#snapshotter.find(index, term);
     await stateMachine.restore(snapshots.read(stored));
     this.#snapshotter.installed(stored);
     this.#membership.restore(stored);
@@ -491,7 +409,7 @@ export class RaftNode {
       this.#log.error({ pendingMs: this.#writer.pendingMs }, "the disk of the raft log hangs");
     } else {
       this.#enter(() => this.#raw.tick());
-      if (this.#leading) this.#promote();
+      if (this.#leading) this.#changes.promote();
       this.#startRead();
     }
     this.#drain(true);
@@ -506,58 +424,12 @@ export class RaftNode {
     if (id !== undefined && !this.#raw.readIndex(readContext(id))) this.#reads.lost(id);
   }
 
-  #promote(): void {
-    const { commit, progress } = this.#raw.status();
-    const change = planPromotion(this.#membership, commit, (raftId) => progress.get(raftId));
-    // Refused while another change is under way: tried again at the next tick.
-    if (change !== undefined) this.#raw.proposeConfChange(encodeMemberChange(change));
-  }
-
-  async #changeMembers(plan: () => MemberChange | undefined): Promise<void> {
-    const deadlineMs = this.#deadline();
-    const busy = (): ClusterError =>
-      unavailable("another change of the managers is still under way; try again", true);
-    for (;;) {
-      this.#mustRun();
-      if (this.#soft.role !== "leader") throw notLeader(this.#leader());
-      const change = plan();
-      if (change === undefined) return;
-      const outcome = this.#raw.proposeConfChange(encodeMemberChange(change));
-      if (outcome.kind === "appended") {
-        const applied = this.#proposals.wait(outcome.index, outcome.term, this.#deadline());
-        this.#scheduleDrain();
-        await applied;
-        return;
-      }
-      if (outcome.reason !== "pending-change") throw errorOfDrop(outcome.reason, this.#leader());
-      const appliedBefore = this.#applied;
-      const ticksBefore = this.#deps.clock.monotonic();
-      const retry = (): boolean =>
-        this.#applied > appliedBefore ||
-        this.#deps.clock.monotonic() >= ticksBefore + this.#options.tickMs;
-      if (this.#deps.clock.monotonic() >= deadlineMs) throw busy();
-      await this.#waiters.until(retry, deadlineMs, busy);
-    }
-  }
-
-  #successor(): number | undefined {
-    const { progress } = this.#raw.status();
-    let best: { raftId: number; match: number } | undefined;
-    for (const raftId of this.#membership.confState.voters) {
-      const known = progress.get(raftId);
-      if (raftId === this.#options.raftId || known === undefined || !this.reachable(raftId))
-        continue;
-      if (best === undefined || known.match > best.match) best = { raftId, match: known.match };
-    }
-    return best?.raftId;
-  }
-
   #info(): SnapshotInfo {
     const { confState, members } = this.#membership;
     return { index: this.#applied, term: this.#appliedTerm, confState, members };
   }
 
-  #leader(): { leaderId: number; address: string | undefined } {
+  #leader(): KnownLeader {
     const { leaderId } = this.#soft;
     return { leaderId, address: this.#membership.get(leaderId)?.address };
   }

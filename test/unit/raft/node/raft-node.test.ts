@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isClusterError } from "../../../../src/base/errors.ts";
-import type { LeadershipEvent } from "../../../../src/raft/node/raft-node.ts";
+import type { LeadershipEvent } from "../../../../src/raft/node/raft-node-options.ts";
 import { settle } from "../../../support/fake-clock.ts";
 import { memberOf, RaftGroup } from "../../../support/raft-group.ts";
 
