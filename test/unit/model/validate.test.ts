@@ -1,0 +1,351 @@
+import assert from "node:assert/strict";
+import { isClusterError } from "../../../src/base/errors.ts";
+import type { ClusterSpec, ClusterSpecInput } from "../../../src/gen/skep/ClusterSpec.ts";
+import type { ConfigSpec, ConfigSpecInput } from "../../../src/gen/skep/ConfigSpec.ts";
+import type { ContainerSpecInput } from "../../../src/gen/skep/ContainerSpec.ts";
+import type { NetworkSpec, NetworkSpecInput } from "../../../src/gen/skep/NetworkSpec.ts";
+import type { SecretSpec, SecretSpecInput } from "../../../src/gen/skep/SecretSpec.ts";
+import type { ServiceSpecInput } from "../../../src/gen/skep/ServiceSpec.ts";
+import type { TaskSpecInput } from "../../../src/gen/skep/TaskSpec.ts";
+import { validateClusterSpec } from "../../../src/model/validate/cluster.ts";
+import { validateConfigSpec } from "../../../src/model/validate/config.ts";
+import { checkImageReference } from "../../../src/model/validate/image-reference.ts";
+import { validateNetworkSpec } from "../../../src/model/validate/network.ts";
+import { validateSecretSpec, validateSecretUpdate } from "../../../src/model/validate/secret.ts";
+import { validateServiceSpec, validateServiceUpdate } from "../../../src/model/validate/service.ts";
+import { messageCodec } from "../../../src/rpc/load-proto.ts";
+import { aService, aServiceSpec, aTaskSpec } from "../../support/builders.ts";
+
+function full<I extends object, O>(name: string, input: I): O {
+  const codec = messageCodec<I, O>(name);
+  return codec.decode(codec.encode(input));
+}
+
+/** Runs it; the text of the refusal, or "" when there is none. */
+function refusal(fn: () => void, code = "INVALID_ARGUMENT"): string {
+  try {
+    fn();
+  } catch (error) {
+    assert.ok(isClusterError(error, code as "INVALID_ARGUMENT"), String(error));
+    return error.message;
+  }
+  return "";
+}
+
+const task = (given: TaskSpecInput): ServiceSpecInput => ({ task: aTaskSpec(given) });
+const container = (given: ContainerSpecInput): ServiceSpecInput =>
+  task({ container: { image: "web:1", ...given } });
+const ports = (mode: "VIP" | "DNSRR", ...list: object[]): ServiceSpecInput => ({
+  endpoint: { mode, ports: list },
+});
+
+describe("service specs", () => {
+  const accepted: { name: string; given: ServiceSpecInput }[] = [
+    { name: "the plain one", given: {} },
+    { name: "no replicas", given: { replicated: { replicas: 0 } } },
+    { name: "a stack's name", given: { annotations: { name: "stack_web-1" } } },
+    {
+      name: "host port with dnsrr",
+      given: ports("DNSRR", { targetPort: 80, publishedPort: 80, publishMode: "HOST" }),
+    },
+    {
+      name: "one port for tcp and udp",
+      given: ports(
+        "VIP",
+        { targetPort: 53, publishedPort: 53 },
+        { targetPort: 53, publishedPort: 53, protocol: "UDP" },
+      ),
+    },
+    {
+      name: "templates",
+      given: container({
+        hostname: "{{.Node.Hostname}}-{{.Task.Slot}}",
+        mounts: [{ type: "VOLUME", source: "data-{{.Task.Slot}}", target: "/data" }],
+      }),
+    },
+    { name: "0 as default", given: task({ resources: { limits: { memoryBytes: 0 } } }) },
+  ];
+  for (const { name, given } of accepted) {
+    it(`accepts ${name}`, () =>
+      assert.equal(
+        refusal(() => validateServiceSpec(aServiceSpec(given))),
+        "",
+      ));
+  }
+
+  const refused: { given: ServiceSpecInput; want: RegExp; code?: string }[] = [
+    { given: { annotations: { name: "" } }, want: /service name: it must be given/ },
+    { given: { annotations: { name: "a b" } }, want: /service name "a b": use letters/ },
+    { given: { annotations: { name: "-a" } }, want: /service name "-a"/ },
+    { given: { annotations: { name: "a".repeat(64) } }, want: /longer than 63/ },
+    { given: { task: {} }, want: /needs a container/ },
+    { given: container({ image: "" }), want: /image: name an image/ },
+    { given: container({ image: "Web" }), want: /image "Web"/ },
+    { given: { replicated: { replicas: 2_000_000 } }, want: /replicas: 2000000 is not/ },
+    {
+      given: container({
+        mounts: [
+          { type: "VOLUME", source: "a", target: "/data" },
+          { type: "TMPFS", target: "/data/" },
+        ],
+      }),
+      want: /mount "\/data\/": two mounts have this target/,
+    },
+    { given: container({ mounts: [{ type: "BIND", target: "/a" }] }), want: /needs a source/ },
+    {
+      given: container({ mounts: [{ type: "BIND", source: "x", target: "/a" }] }),
+      want: /absolute/,
+    },
+    {
+      given: container({ mounts: [{ type: "VOLUME", source: "/x", target: "/a" }] }),
+      want: /type=bind/,
+    },
+    {
+      given: container({ mounts: [{ type: "TMPFS", source: "x", target: "/a" }] }),
+      want: /no source/,
+    },
+    {
+      given: container({ mounts: [{ type: "CLUSTER_VOLUME", source: "x", target: "/a" }] }),
+      want: /use a mount of type/,
+      code: "UNIMPLEMENTED",
+    },
+    { given: container({ env: ["=x"] }), want: /env "=x"/ },
+    { given: container({ stopSignal: "; rm" }), want: /stop-signal/ },
+    { given: container({ stopGracePeriod: { seconds: -1 } }), want: /stop-grace-period/ },
+    { given: container({ dns: { nameservers: ["one"] } }), want: /dns "one"/ },
+    { given: container({ hosts: ["web"] }), want: /host "web"/ },
+    { given: container({ healthcheck: { test: ["curl"] } }), want: /NONE, CMD or CMD-SHELL/ },
+    { given: container({ oomScoreAdj: 2000 }), want: /oom-score-adj/ },
+    {
+      given: container({ ulimits: [{ name: "nofile", soft: 2, hard: 1 }] }),
+      want: /ulimit nofile/,
+    },
+    {
+      given: container({
+        secrets: [
+          { secretId: "1", secretName: "a", file: { name: "x" } },
+          { secretId: "2", secretName: "b", file: { name: "x" } },
+        ],
+      }),
+      want: /secret target "x": two references/,
+    },
+    {
+      given: container({ configs: [{ configId: "1", configName: "a", file: { name: "/../x" } }] }),
+      want: /without '\.\.'/,
+    },
+    { given: task({ resources: { limits: { nanoCpus: 100 } } }), want: /limit-cpu: .*0\.001/ },
+    {
+      given: task({ resources: { reservations: { memoryBytes: 1024 } } }),
+      want: /reserve-memory: .*4 MiB/,
+    },
+    { given: task({ resources: { limits: { nanoCpus: -1 } } }), want: /limit-cpu/ },
+    {
+      given: task({
+        resources: { reservations: { generic: [{ named: { kind: "GPU", value: "1" } }] } },
+      }),
+      want: /generic-resource "GPU"/,
+    },
+    {
+      given: task({ placement: { constraints: ["zone=a"] } }),
+      want: /placement constraint "zone=a"/,
+    },
+    {
+      given: task({ placement: { preferences: [{ spread: { descriptor: "zone" } }] } }),
+      want: /placement-pref "zone"/,
+    },
+    {
+      given: { ...task({ placement: { maxReplicasPerNode: 1 } }), global: {} },
+      want: /replicas-max-per-node/,
+    },
+    { given: task({ restart: { delay: { seconds: -1 } } }), want: /restart-delay/ },
+    {
+      given: task({ networks: [{ target: "n" }, { target: "n" }] }),
+      want: /network "n": it is attached twice/,
+    },
+    { given: { update: { maxFailureRatio: 1.5 } }, want: /update-max-failure-ratio/ },
+    { given: { update: { delay: { seconds: -1 } } }, want: /update-delay/ },
+    { given: { rollback: { failureAction: "ROLLBACK_UPDATE" } }, want: /rollback-failure-action/ },
+    { given: { update: {}, replicatedJob: { totalCompletions: 1 } }, want: /a job is not updated/ },
+    { given: ports("DNSRR", { targetPort: 80 }), want: /dnsrr has no virtual IP/ },
+    { given: ports("VIP", { targetPort: 0 }), want: /publish target/ },
+    { given: ports("VIP", { targetPort: 80, publishedPort: 70000 }), want: /publish published/ },
+    {
+      given: ports(
+        "VIP",
+        { targetPort: 80, publishedPort: 80 },
+        { targetPort: 81, publishedPort: 80, publishMode: "HOST" },
+      ),
+      want: /publish 80\/tcp: this port is published twice/,
+    },
+  ];
+  for (const { given, want, code } of refused) {
+    it(`refuses ${want.source}`, () => {
+      assert.match(
+        refusal(() => validateServiceSpec(aServiceSpec(given)), code),
+        want,
+      );
+    });
+  }
+
+  it("refuses less than no replicas", () => {
+    const spec = { ...aServiceSpec(), replicated: { replicas: -1 } };
+    assert.match(
+      refusal(() => validateServiceSpec(spec)),
+      /replicas: -1 is not a whole number/,
+    );
+  });
+
+  it("keeps name and mode", () => {
+    const service = aService();
+    const check = (given: ServiceSpecInput) =>
+      refusal(() => validateServiceUpdate(service, aServiceSpec(given)), "UNIMPLEMENTED");
+    assert.equal(check({ replicated: { replicas: 9 } }), "");
+    assert.match(check({ annotations: { name: "other" } }), /renaming services is not supported/);
+    assert.match(check({ global: {} }), /service mode change is not allowed/);
+  });
+});
+
+describe("image references", () => {
+  const digest = `sha256:${"a".repeat(64)}`;
+  const good = [
+    "web",
+    "web:1.2",
+    "library/web",
+    "localhost:5000/a/b:c",
+    "r.io/a__b/c-d",
+    `web:1@${digest}`,
+  ];
+  const bad = [
+    "",
+    "Web",
+    "web:",
+    "web@sha256:12",
+    "a//b",
+    "/a",
+    "a b",
+    "-a",
+    "http://x/y",
+    "a".repeat(64),
+    "r_x.io/a",
+  ];
+  for (const text of good) it(`accepts ${text}`, () => checkImageReference("image", text));
+  for (const text of bad) {
+    it(`refuses "${text}"`, () => {
+      assert.notEqual(
+        refusal(() => checkImageReference("image", text)),
+        "",
+      );
+    });
+  }
+});
+
+describe("other specs", () => {
+  const named = { annotations: { name: "one" } };
+  const network = (given: NetworkSpecInput) => () =>
+    validateNetworkSpec(full<NetworkSpecInput, NetworkSpec>("NetworkSpec", { ...named, ...given }));
+  const secret = (given: SecretSpecInput) =>
+    full<SecretSpecInput, SecretSpec>("SecretSpec", { ...named, ...given });
+  const config = (given: ConfigSpecInput) => () =>
+    validateConfigSpec(full<ConfigSpecInput, ConfigSpec>("ConfigSpec", { ...named, ...given }));
+  const cluster = (given: ClusterSpecInput) => () =>
+    validateClusterSpec(full<ClusterSpecInput, ClusterSpec>("ClusterSpec", given));
+  const subnets = (...configs: object[]) => network({ ipam: { configs } });
+
+  const cases: { name: string; given: () => void; want: RegExp; code?: string }[] = [
+    { name: "network", given: network({ driver: { name: "overlay" } }), want: /^$/ },
+    {
+      name: "network driver",
+      given: network({ driver: { name: "macvlan" } }),
+      want: /use overlay/,
+      code: "UNIMPLEMENTED",
+    },
+    {
+      name: "attachable ingress",
+      given: network({ ingress: true, attachable: true }),
+      want: /ingress/,
+    },
+    { name: "ipv6", given: network({ ipv6Enabled: true }), want: /ipv6/, code: "UNIMPLEMENTED" },
+    { name: "subnet", given: subnets({ subnet: "10.1.0.0/24", gateway: "10.1.0.1" }), want: /^$/ },
+    { name: "bad subnet", given: subnets({ subnet: "10.1.0.0" }), want: /subnet/ },
+    { name: "small subnet", given: subnets({ subnet: "10.1.0.0/30" }), want: /too small/ },
+    {
+      name: "gateway outside",
+      given: subnets({ subnet: "10.1.0.0/24", gateway: "10.2.0.1" }),
+      want: /gateway 10\.2/,
+    },
+    {
+      name: "range outside",
+      given: subnets({ subnet: "10.1.0.0/24", range: "10.1.1.0/25" }),
+      want: /ip-range/,
+    },
+    {
+      name: "overlap",
+      given: subnets({ subnet: "10.1.0.0/16" }, { subnet: "10.1.2.0/24" }),
+      want: /overlaps/,
+    },
+    { name: "gateway alone", given: subnets({ gateway: "10.1.0.1" }), want: /needs the subnet/ },
+    {
+      name: "secret",
+      given: () => validateSecretSpec(secret({ data: Buffer.from("x") })),
+      want: /^$/,
+    },
+    { name: "empty secret", given: () => validateSecretSpec(secret({})), want: /0 bytes given/ },
+    {
+      name: "big secret",
+      given: () => validateSecretSpec(secret({ data: Buffer.alloc(600_000) })),
+      want: /secret data/,
+    },
+    {
+      name: "secret driver",
+      given: () => validateSecretSpec(secret({ driver: { name: "vault" } })),
+      want: /vault/,
+      code: "UNIMPLEMENTED",
+    },
+    { name: "config", given: config({ data: Buffer.alloc(900_000) }), want: /^$/ },
+    { name: "big config", given: config({ data: Buffer.alloc(1_100_000) }), want: /config data/ },
+    {
+      name: "config name",
+      given: config({ annotations: { name: "a/b" } }),
+      want: /config name "a\/b"/,
+    },
+    {
+      name: "config template",
+      given: config({ templating: { name: "jinja" } }),
+      want: /template-driver/,
+    },
+    { name: "cluster", given: cluster({}), want: /^$/ },
+    {
+      name: "heartbeat",
+      given: cluster({ dispatcher: { heartbeatPeriod: { nanos: 1 } } }),
+      want: /at least 1s/,
+    },
+    {
+      name: "certificate expiry",
+      given: cluster({ ca: { nodeCertExpiry: { seconds: 60 } } }),
+      want: /at least 1h/,
+    },
+    {
+      name: "election tick",
+      given: cluster({ raft: { electionTick: 1, heartbeatTick: 1 } }),
+      want: /election-tick/,
+    },
+  ];
+  for (const { name, given, want, code } of cases) {
+    it(name, () => assert.match(refusal(given, code), want));
+  }
+
+  it("lets a secret change its labels only", () => {
+    const spec = secret({ data: Buffer.from("x") });
+    const stored = { id: "s", meta: null, spec };
+    const labels = { name: "one", labels: { a: "b" } };
+    assert.equal(
+      refusal(() => validateSecretUpdate(stored, secret({ annotations: labels }))),
+      "",
+    );
+    const other = secret({ data: Buffer.from("y") });
+    assert.match(
+      refusal(() => validateSecretUpdate(stored, other)),
+      /only updates to Labels/,
+    );
+  });
+});

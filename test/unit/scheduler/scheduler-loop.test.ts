@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { ClusterError } from "../../../src/base/errors.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import type { TaskInput } from "../../../src/gen/skep/Task.ts";
+import { SchedulerLoop } from "../../../src/scheduler/scheduler-loop.ts";
+import { aNode, aTask, aTaskSpec } from "../../support/builders.ts";
+import { createMemoryStore, type MemoryStore } from "../../support/memory-proposer.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
+
+function startLoop(made: MemoryStore): SchedulerLoop {
+  const { store, clock } = made;
+  const loop = new SchedulerLoop({ store, clock, random: seededRandom(1), log: silentLogger });
+  loop.start();
+  return loop;
+}
+
+const pending = (id: string, given: TaskInput = {}) =>
+  aTask({ id, nodeId: "", status: { state: "PENDING" }, ...given });
+
+const states = (made: MemoryStore) =>
+  Array.from(made.store.view().all("task"), (task) => `${task.status?.state} ${task.nodeId}`);
+
+describe("scheduler loop", () => {
+  it("places what waits at the start and what comes later", async () => {
+    const made = createMemoryStore();
+    made.seed("node", aNode({ id: "a" }), aNode({ id: "b" }));
+    made.seed("task", pending("t1"), pending("t2", { status: { state: "NEW" } }));
+    const loop = startLoop(made);
+    await made.clock.run(20);
+    assert.deepEqual(states(made), ["ASSIGNED a", "NEW "]);
+    made.seed("task", pending("t3"));
+    await made.clock.run(20);
+    assert.deepEqual(states(made), ["ASSIGNED a", "NEW ", "ASSIGNED b"]);
+    assert.equal(made.clock.pending, 0);
+    await loop.stop();
+  });
+
+  it("says why a task waits, and places it once a node suits", async () => {
+    const made = createMemoryStore();
+    made.seed("node", aNode({ id: "a", spec: { availability: "DRAIN" } }));
+    made.seed("task", pending("t1"));
+    const loop = startLoop(made);
+    await made.clock.run(50);
+    const task = made.store.view().get("task", "t1");
+    assert.equal(task?.status?.err, "no suitable node (1 node not available for new tasks)");
+    assert.equal(made.proposer.proposals, 1);
+    made.seed("node", aNode({ id: "b" }));
+    await made.clock.run(50);
+    assert.deepEqual(states(made), ["ASSIGNED b"]);
+    assert.equal(made.store.view().get("task", "t1")?.status?.err, "");
+    await loop.stop();
+  });
+
+  it("uses the room that an ended task leaves", async () => {
+    const made = createMemoryStore();
+    const spec = aTaskSpec({ resources: { reservations: { nanoCpus: 3e9 } } });
+    made.seed("node", aNode({ id: "a" }));
+    made.seed("task", aTask({ id: "old", nodeId: "a", spec }), pending("new", { spec }));
+    const loop = startLoop(made);
+    await made.clock.run(50);
+    assert.match(made.store.view().get("task", "new")?.status?.err ?? "", /insufficient resources/);
+    await made.store.update((tx) => tx.remove("task", "old"));
+    await made.clock.run(50);
+    assert.equal(made.store.view().get("task", "new")?.nodeId, "a");
+    await loop.stop();
+  });
+
+  it("does not use a node that went away while it was deciding", async () => {
+    const made = createMemoryStore();
+    made.seed("node", aNode({ id: "a" }), aNode({ id: "b" }));
+    made.seed("task", pending("t1"));
+    const propose = made.proposer.propose.bind(made.proposer);
+    let drained = false;
+    made.proposer.propose = async (data) => {
+      if (!drained) {
+        drained = true;
+        await made.store.update((tx) => {
+          const node = tx.get("node", "a");
+          assert.ok(node);
+          tx.update("node", { ...node, status: { state: "DOWN", message: "", addr: "" } });
+          const task = tx.get("task", "t1");
+          assert.ok(task);
+          tx.update("task", { ...task, slot: 9 });
+        });
+      }
+      return await propose(data);
+    };
+    const loop = startLoop(made);
+    await made.clock.run(200);
+    assert.deepEqual(states(made), ["ASSIGNED b"]);
+    await loop.stop();
+  });
+
+  it("waits at most 100 ms though changes keep coming", async () => {
+    const made = createMemoryStore();
+    made.seed("node", aNode({ id: "a" }));
+    const loop = startLoop(made);
+    for (let index = 0; index < 19; index += 1) {
+      made.seed("task", pending(`t${index}`));
+      await made.clock.run(6);
+    }
+    assert.ok(states(made).includes("ASSIGNED a"));
+    await made.clock.run(20);
+    assert.equal(states(made).filter((state) => state === "ASSIGNED a").length, 19);
+    await loop.stop();
+  });
+
+  it("tries again when nothing can be committed", async () => {
+    const made = createMemoryStore();
+    made.seed("node", aNode({ id: "a" }));
+    made.seed("task", pending("t1"));
+    made.proposer.refusal = new ClusterError("UNAVAILABLE", "no quorum");
+    const loop = startLoop(made);
+    await made.clock.run(500);
+    made.proposer.refusal = undefined;
+    await made.clock.run(10_000);
+    assert.deepEqual(states(made), ["ASSIGNED a"]);
+    await loop.stop();
+  });
+});
