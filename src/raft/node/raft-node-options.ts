@@ -62,6 +62,8 @@ export interface RaftNodeStatus {
   readonly raftId: number;
   readonly term: number;
   readonly role: Role;
+  /** It leads and has applied all that was agreed on before, as `LeadershipEvent.isLeader`. */
+  readonly isLeader: boolean;
   /** 0 = none known. */
   readonly leaderId: number;
   readonly commit: number;

@@ -187,6 +187,7 @@ export class RaftNode {
       raftId: this.#options.raftId,
       term: raw.term,
       role: raw.role,
+      isLeader: this.#leading,
       leaderId: raw.leaderId,
       commit: raw.commit,
       applied: this.#applied,
