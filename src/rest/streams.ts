@@ -54,9 +54,11 @@ export async function* mergeIterables<T>(
   sources: readonly AsyncIterable<T>[],
 ): AsyncGenerator<T, void, void> {
   const iterators = sources.map((source) => source[Symbol.asyncIterator]());
-  const advance = async (index: number) => {
-    const iterator = iterators[index];
-    return { index, result: await iterator?.next() };
+  const advance = (index: number) => {
+    const next = (async () => ({ index, result: await iterators[index]?.next() }))();
+    // Its failure is seen by the race below, unless the reader leaves before.
+    next.catch(() => undefined);
+    return next;
   };
   const waiting = new Map(iterators.map((_, index) => [index, advance(index)]));
   try {
