@@ -44,8 +44,7 @@ export async function openHostParts(
     clock,
     log: log.child({ module: "image" }),
     insecureRegistries: config.insecureRegistries,
-    usedLayerPaths: () =>
-      opened?.list().flatMap(({ id }) => opened?.spec(id).layerPaths ?? []) ?? [],
+    usedLayerPaths: () => opened?.layerPathsInUse() ?? [],
   });
   const runtime = await ContainerRuntime.open({
     dataRoot: state.containers,

@@ -94,7 +94,7 @@ export class NodeImages implements LocalImages {
     return {
       digest: found.digest,
       mediaType: found.mediaType,
-      sizeBytes: found.size,
+      sizeBytes: found.sizeBytes,
       platforms: found.platforms,
     };
   }

@@ -74,7 +74,7 @@ export function planContainer(input: PlanContainerInput): ContainerSpec {
     ulimits: spec.ulimits,
     ...(spec.oomScoreAdj === 0 ? {} : { oomScoreAdj: spec.oomScoreAdj }),
     ...(input.networkNamespacePath === undefined
-      ? {}
+      ? { hostNetwork: true }
       : { networkNamespacePath: input.networkNamespacePath }),
     etcFiles: {
       hosts: hostsFile(task, spec, hostname),

@@ -1,0 +1,161 @@
+import type { Command } from "commander";
+import { formatTable } from "../format/table.ts";
+import { formatAge, shortId } from "../format/units.ts";
+import { copyLogs, frames } from "../logs.ts";
+import { collect, filterQuery, inspectEach, type OpenSession, type Session } from "../session.ts";
+
+interface ContainerSummary {
+  readonly Id: string;
+  readonly Names: readonly string[];
+  readonly Image: string;
+  readonly Command: string;
+  /** Unix seconds. */
+  readonly Created: number;
+  readonly Status: string;
+  readonly Ports: readonly {
+    PrivatePort: number;
+    PublicPort?: number;
+    Type: string;
+    IP?: string;
+  }[];
+}
+
+interface ExecOptions {
+  env?: string[];
+  interactive?: boolean;
+  tty?: boolean;
+  user?: string;
+  workdir?: string;
+}
+
+/** `skep ps`, `exec`, `logs`, `inspect`: the containers of this node. */
+export function addContainerCommands(program: Command, open: OpenSession): void {
+  program
+    .command("ps")
+    .description("List the containers of this node")
+    .option("-a, --all", "also those that ended")
+    .option("-f, --filter <filter>", "key=value", collect)
+    .option("--no-trunc", "whole ids")
+    .option("-q, --quiet", "only ids")
+    .action(
+      async (options: { all?: boolean; filter?: string[]; trunc: boolean; quiet?: boolean }) =>
+        list(open(), options),
+    );
+  program
+    .command("exec")
+    .description("Run a command in a running container of this node")
+    .argument("<container>")
+    .argument("<command...>")
+    .option("-e, --env <variable>", "NAME=value", collect)
+    .option("-i, --interactive", "connect standard input")
+    .option("-t, --tty", "give the command a terminal")
+    .option("-u, --user <user>", "user[:group]")
+    .option("-w, --workdir <path>", "working folder")
+    .passThroughOptions()
+    .action(async (container: string, command: string[], options: ExecOptions) => {
+      process.exitCode = await exec(open(), container, command, options);
+    });
+  program
+    .command("logs")
+    .description("Show the logs of a container of this node")
+    .argument("<container>")
+    .option("-f, --follow", "go on with new lines")
+    .option("--since <time>", "RFC 3339 time or a duration such as 10m")
+    .option("-n, --tail <n>", "lines from the end", "all")
+    .option("-t, --timestamps", "show times")
+    .action(
+      async (
+        name: string,
+        options: { follow?: boolean; since?: string; tail: string; timestamps?: boolean },
+      ) => {
+        const session = open();
+        const path = `/containers/${encodeURIComponent(name)}`;
+        const { Config } = await session.client.get<{ Config: { Tty: boolean } }>(`${path}/json`);
+        await copyLogs(session, `${path}/logs`, { ...options, tty: Config.Tty });
+      },
+    );
+  program
+    .command("inspect")
+    .description("Show containers of this node in full")
+    .argument("<container...>")
+    .action(async (names: string[]) => {
+      const session = open();
+      await inspectEach(session, names, (name) =>
+        session.client.get(`/containers/${encodeURIComponent(name)}/json`),
+      );
+    });
+}
+
+async function list(
+  session: Session,
+  options: { all?: boolean; filter?: string[]; trunc: boolean; quiet?: boolean },
+): Promise<void> {
+  const containers = await session.client.get<ContainerSummary[]>("/containers/json", {
+    all: options.all ? 1 : 0,
+    filters: filterQuery(options.filter),
+  });
+  const id = ({ Id }: ContainerSummary): string => (options.trunc ? shortId(Id) : Id);
+  if (options.quiet === true) {
+    for (const container of containers) session.print(id(container));
+    return;
+  }
+  const rows = containers.map((container) => [
+    id(container),
+    container.Image.split("@")[0] ?? container.Image,
+    `"${options.trunc && container.Command.length > 20 ? `${container.Command.slice(0, 19)}…` : container.Command}"`,
+    formatAge(session.now() - container.Created * 1000),
+    container.Status,
+    container.Ports.map(({ IP, PublicPort, PrivatePort, Type }) =>
+      PublicPort
+        ? `${IP ?? "0.0.0.0"}:${PublicPort}->${PrivatePort}/${Type}`
+        : `${PrivatePort}/${Type}`,
+    ).join(", "),
+    container.Names.map((name) => name.replace(/^\//, "")).join(","),
+  ]);
+  session.print(
+    formatTable(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"], rows),
+  );
+}
+
+/** Resolves with the command's exit code. */
+async function exec(
+  session: Session,
+  container: string,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  const interactive = options.interactive ?? false;
+  const tty = options.tty ?? false;
+  const path = `/containers/${encodeURIComponent(container)}/exec`;
+  const { Id } = await session.client.post<{ Id: string }>(path, {
+    body: {
+      AttachStdin: interactive,
+      AttachStdout: true,
+      AttachStderr: true,
+      Tty: tty,
+      Cmd: command,
+      Env: options.env ?? [],
+      User: options.user ?? "",
+      WorkingDir: options.workdir ?? "",
+    },
+  });
+  const { input, output } = await session.client.hijack(`/exec/${Id}/start`, {
+    Detach: false,
+    Tty: tty,
+  });
+  const terminal = tty && interactive && process.stdin.isTTY;
+  if (terminal) process.stdin.setRawMode(true);
+  if (interactive) process.stdin.pipe(input);
+  try {
+    for await (const { stream, data } of frames(output, tty)) {
+      (stream === "stderr" ? process.stderr : process.stdout).write(data);
+    }
+  } finally {
+    if (terminal) process.stdin.setRawMode(false);
+    process.stdin.unpipe(input);
+    process.stdin.pause();
+    input.end();
+  }
+  const { ExitCode } = await session.client.get<{ ExitCode: number | null }>(`/exec/${Id}/json`);
+  return ExitCode ?? 0;
+}

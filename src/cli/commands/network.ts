@@ -1,0 +1,105 @@
+import type { Command } from "commander";
+import type { NetworkCreateResponseJson, NetworkJson } from "../../rest/wire/network.ts";
+import { formatTable } from "../format/table.ts";
+import { shortId } from "../format/units.ts";
+import { collect, filterQuery, inspectEach, type OpenSession, removeEach } from "../session.ts";
+import { parseLabels } from "../values.ts";
+
+interface CreateOptions {
+  driver: string;
+  subnet?: string[];
+  gateway?: string[];
+  ipRange?: string[];
+  internal?: boolean;
+  attachable?: boolean;
+  ingress?: boolean;
+  label?: string[];
+  opt?: string[];
+}
+
+/** `skep network …` */
+export function addNetworkCommands(program: Command, open: OpenSession): void {
+  const network = program.command("network").description("Manage networks");
+  network
+    .command("create")
+    .description("Create a network across the swarm")
+    .argument("<name>")
+    .option("-d, --driver <driver>", "network driver", "overlay")
+    .option("--subnet <cidr>", "addresses of the network", collect)
+    .option("--gateway <ip>", "gateway of the subnet", collect)
+    .option("--ip-range <cidr>", "part of the subnet to give addresses from", collect)
+    .option("--internal", "no way to the outside")
+    .option("--attachable", "also for containers started by hand")
+    .option("--ingress", "the network of the routing mesh")
+    .option("--label <label>", "key=value", collect)
+    .option("-o, --opt <option>", "driver option key=value", collect)
+    .action(async (name: string, options: CreateOptions) => {
+      const session = open();
+      const subnets = options.subnet ?? [];
+      const { Id } = await session.client.post<NetworkCreateResponseJson>("/networks/create", {
+        body: {
+          Name: name,
+          Driver: options.driver,
+          Internal: options.internal ?? false,
+          Attachable: options.attachable ?? false,
+          Ingress: options.ingress ?? false,
+          Labels: parseLabels("--label", options.label ?? []),
+          Options: parseLabels("--opt", options.opt ?? []),
+          IPAM: {
+            Driver: "default",
+            Config: subnets.map((subnet, at) => ({
+              Subnet: subnet,
+              Gateway: options.gateway?.[at] ?? "",
+              IPRange: options.ipRange?.[at] ?? "",
+            })),
+          },
+        },
+      });
+      session.print(Id);
+    });
+  network
+    .command("ls")
+    .alias("list")
+    .description("List networks")
+    .option("-f, --filter <filter>", "key=value", collect)
+    .option("-q, --quiet", "only ids")
+    .option("--no-trunc", "whole ids")
+    .action(async (options: { filter?: string[]; quiet?: boolean; trunc: boolean }) => {
+      const session = open();
+      const filters = filterQuery(options.filter);
+      const networks = await session.client.get<NetworkJson[]>("/networks", { filters });
+      networks.sort((a, b) => a.Name.localeCompare(b.Name));
+      const id = ({ Id }: NetworkJson): string => (options.trunc ? shortId(Id) : Id);
+      if (options.quiet === true) {
+        for (const entry of networks) session.print(id(entry));
+        return;
+      }
+      const rows = networks.map((entry) => [id(entry), entry.Name, entry.Driver, entry.Scope]);
+      session.print(formatTable(["NETWORK ID", "NAME", "DRIVER", "SCOPE"], rows));
+    });
+  network
+    .command("inspect")
+    .description("Show networks in full")
+    .argument("<network...>")
+    .option("-v, --verbose", "with services and tasks")
+    .action(async (names: string[], options: { verbose?: boolean }) => {
+      const session = open();
+      await inspectEach(session, names, (name) =>
+        session.client.get(`/networks/${encodeURIComponent(name)}`, {
+          verbose: options.verbose ?? false,
+        }),
+      );
+    });
+  network
+    .command("rm")
+    .alias("remove")
+    .description("Remove networks")
+    .argument("<network...>")
+    .action(async (names: string[]) => {
+      const session = open();
+      await removeEach(session, names, async (name) => {
+        await session.client.delete(`/networks/${encodeURIComponent(name)}`);
+        return name;
+      });
+    });
+}

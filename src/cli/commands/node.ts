@@ -1,0 +1,171 @@
+import type { Command } from "commander";
+import type { NodeJson } from "../../rest/wire/node.ts";
+import type { InfoJson } from "../../rest/wire/system.ts";
+import type { TaskJson } from "../../rest/wire/task.ts";
+import { formatTable } from "../format/table.ts";
+import {
+  collect,
+  filterQuery,
+  inspectEach,
+  type OpenSession,
+  removeEach,
+  type Session,
+} from "../session.ts";
+import { printTasks } from "../tasks.ts";
+import { parseChoice, parseLabels } from "../values.ts";
+
+interface UpdateOptions {
+  availability?: string;
+  role?: string;
+  labelAdd?: string[];
+  labelRm?: string[];
+}
+
+/** `skep node …` */
+export function addNodeCommands(program: Command, open: OpenSession): void {
+  const node = program.command("node").description("Manage the nodes of the swarm");
+  node
+    .command("ls")
+    .alias("list")
+    .description("List nodes")
+    .option("-f, --filter <filter>", "key=value", collect)
+    .option("-q, --quiet", "only ids")
+    .action(async (options: { filter?: string[]; quiet?: boolean }) => list(open(), options));
+  node
+    .command("inspect")
+    .description("Show nodes in full")
+    .argument("<node...>", "self, id or host name")
+    .action(async (names: string[]) => {
+      const session = open();
+      await inspectEach(session, names, (name) => getNode(session, name));
+    });
+  node
+    .command("ps")
+    .description("List the tasks of nodes, of this one by default")
+    .argument("[node...]")
+    .option("-f, --filter <filter>", "key=value", collect)
+    .option("--no-trunc", "whole ids and errors")
+    .option("-q, --quiet", "only ids")
+    .action(
+      async (names: string[], options: { filter?: string[]; trunc: boolean; quiet?: boolean }) => {
+        const session = open();
+        const tasks: TaskJson[] = [];
+        for (const name of names.length > 0 ? names : ["self"]) {
+          const { ID } = await getNode(session, name);
+          const filters = filterQuery(options.filter, { node: [ID] });
+          tasks.push(...(await session.client.get<TaskJson[]>("/tasks", { filters })));
+        }
+        await printTasks(session, tasks, options);
+      },
+    );
+  node
+    .command("update")
+    .description("Change a node's availability, role or labels")
+    .argument("<node>")
+    .option("--availability <word>", "active, pause or drain")
+    .option("--role <word>", "worker or manager")
+    .option("--label-add <label>", "key=value", collect)
+    .option("--label-rm <key>", "label to remove", collect)
+    .action(async (name: string, options: UpdateOptions) => {
+      const session = open();
+      await update(session, name, options);
+      session.print(name);
+    });
+  for (const [verb, role, done] of [
+    ["promote", "manager", "promoted to a manager in the swarm."],
+    ["demote", "worker", "demoted in the swarm."],
+  ] as const) {
+    node
+      .command(verb)
+      .description(`Make nodes ${role}s`)
+      .argument("<node...>")
+      .action(async (names: string[]) => {
+        const session = open();
+        await removeEach(session, names, async (name) => {
+          const node = await getNode(session, name);
+          if (node.Spec.Role === role) return `Node ${name} is already a ${role}.`;
+          await update(session, name, { role });
+          return verb === "promote" ? `Node ${name} ${done}` : `Manager ${name} ${done}`;
+        });
+      });
+  }
+  node
+    .command("rm")
+    .alias("remove")
+    .description("Remove nodes from the swarm")
+    .argument("<node...>")
+    .option("-f, --force", "also a node that is up")
+    .action(async (names: string[], options: { force?: boolean }) => {
+      const session = open();
+      await removeEach(session, names, async (name) => {
+        const path = `/nodes/${encodeURIComponent(name)}`;
+        await session.client.delete(path, { force: options.force ? 1 : 0 });
+        return name;
+      });
+    });
+}
+
+async function list(
+  session: Session,
+  options: { filter?: string[]; quiet?: boolean },
+): Promise<void> {
+  const nodes = await session.client.get<NodeJson[]>("/nodes", {
+    filters: filterQuery(options.filter),
+  });
+  nodes.sort((a, b) => (a.Description.Hostname ?? "").localeCompare(b.Description.Hostname ?? ""));
+  if (options.quiet === true) {
+    for (const { ID } of nodes) session.print(ID);
+    return;
+  }
+  const self = (await session.client.get<InfoJson>("/info")).Swarm.NodeID;
+  const rows = nodes.map((node) => [
+    `${node.ID}${node.ID === self ? " *" : ""}`,
+    node.Description.Hostname ?? "",
+    capital(node.Status.State ?? "unknown"),
+    capital(node.Spec.Availability ?? "active"),
+    node.ManagerStatus === undefined
+      ? ""
+      : node.ManagerStatus.Leader === true
+        ? "Leader"
+        : capital(node.ManagerStatus.Reachability ?? "unknown"),
+    node.Description.Engine.EngineVersion ?? "",
+  ]);
+  session.print(
+    formatTable(
+      ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"],
+      rows,
+    ),
+  );
+}
+
+async function getNode(session: Session, name: string): Promise<NodeJson> {
+  const ref = name === "self" ? (await session.client.get<InfoJson>("/info")).Swarm.NodeID : name;
+  return await session.client.get<NodeJson>(`/nodes/${encodeURIComponent(ref)}`);
+}
+
+async function update(session: Session, name: string, options: UpdateOptions): Promise<void> {
+  const { ID, Spec, Version } = await getNode(session, name);
+  const labels = { ...Spec.Labels, ...parseLabels("--label-add", options.labelAdd ?? []) };
+  for (const key of options.labelRm ?? []) delete labels[key];
+  const body = {
+    ...Spec,
+    Labels: labels,
+    ...(options.role === undefined
+      ? {}
+      : { Role: parseChoice("--role", options.role, ["worker", "manager"]) }),
+    ...(options.availability === undefined
+      ? {}
+      : {
+          Availability: parseChoice("--availability", options.availability, [
+            "active",
+            "pause",
+            "drain",
+          ]),
+        }),
+  };
+  await session.client.post(`/nodes/${ID}/update`, { query: { version: Version.Index }, body });
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}

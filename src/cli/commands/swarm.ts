@@ -1,0 +1,187 @@
+import type { Command } from "commander";
+import type { NodeJson } from "../../rest/wire/node.ts";
+import type { SwarmJson } from "../../rest/wire/swarm.ts";
+import type { InfoJson } from "../../rest/wire/system.ts";
+import { collect, type OpenSession, type Session } from "../session.ts";
+import { parseChoice, parseCount, parseDuration } from "../values.ts";
+
+const availabilities = ["active", "pause", "drain"] as const;
+
+interface InitOptions {
+  advertiseAddr?: string;
+  listenAddr: string;
+  dataPathAddr?: string;
+  dataPathPort?: string;
+  defaultAddrPool?: string[];
+  defaultAddrPoolMaskLength?: string;
+  availability: string;
+  forceNewCluster?: boolean;
+  certExpiry?: string;
+  dispatcherHeartbeat?: string;
+  taskHistoryLimit?: string;
+  snapshotInterval?: string;
+}
+
+interface JoinOptions {
+  token: string;
+  advertiseAddr?: string;
+  listenAddr: string;
+  dataPathAddr?: string;
+  availability: string;
+}
+
+/** `skep swarm …` */
+export function addSwarmCommands(program: Command, open: OpenSession): void {
+  const swarm = program.command("swarm").description("Manage the swarm this node is part of");
+  swarm
+    .command("init")
+    .description("Make a swarm with this node as its first manager")
+    .option("--advertise-addr <address>", "ip|interface[:port] other nodes reach this one at")
+    .option("--listen-addr <address>", "ip|interface[:port] to listen on", "0.0.0.0:2377")
+    .option("--data-path-addr <address>", "ip|interface of the containers' traffic")
+    .option("--data-path-port <port>", "UDP port of the containers' traffic (default 4789)")
+    .option("--default-addr-pool <cidr>", "pool that networks are cut from", collect)
+    .option("--default-addr-pool-mask-length <n>", "size of each network (default 24)")
+    .option("--availability <word>", "active, pause or drain", "active")
+    .option("--force-new-cluster", "make a new swarm from the state of this manager")
+    .option("--cert-expiry <duration>", "life of node certificates (default 2160h)")
+    .option("--dispatcher-heartbeat <duration>", "time between heartbeats (default 5s)")
+    .option("--task-history-limit <n>", "dead tasks kept per slot (default 5)")
+    .option("--snapshot-interval <n>", "log entries between snapshots (default 10000)")
+    .action(async (options: InitOptions) => init(open(), options));
+  swarm
+    .command("join")
+    .description("Join a swarm as the role that the token gives")
+    .argument("<host:port>", "a manager")
+    .requiredOption("--token <token>", "join token; `skep swarm join-token` shows it")
+    .option("--advertise-addr <address>", "ip|interface[:port] other nodes reach this one at")
+    .option("--listen-addr <address>", "ip|interface[:port] to listen on", "0.0.0.0:2377")
+    .option("--data-path-addr <address>", "ip|interface of the containers' traffic")
+    .option("--availability <word>", "active, pause or drain", "active")
+    .action(async (remote: string, options: JoinOptions) => join(open(), remote, options));
+  swarm
+    .command("join-token")
+    .description("Show how to join, or renew the token")
+    .argument("<worker|manager>")
+    .option("--rotate", "make a new token; the old one stops working")
+    .option("-q, --quiet", "only the token")
+    .action(async (role: string, options: { rotate?: boolean; quiet?: boolean }) =>
+      joinToken(open(), role, options),
+    );
+  swarm
+    .command("leave")
+    .description("Leave the swarm")
+    .option("-f, --force", "also as a manager")
+    .action(async (options: { force?: boolean }) => {
+      const session = open();
+      await session.client.post("/swarm/leave", { query: { force: options.force ? 1 : 0 } });
+      session.print("Node left the swarm.");
+    });
+}
+
+async function init(session: Session, options: InitOptions): Promise<void> {
+  const body = {
+    ListenAddr: options.listenAddr,
+    AdvertiseAddr: options.advertiseAddr ?? "",
+    DataPathAddr: options.dataPathAddr ?? "",
+    DataPathPort: parseCount("--data-path-port", options.dataPathPort ?? "0"),
+    DefaultAddrPool: options.defaultAddrPool ?? null,
+    SubnetSize: parseCount(
+      "--default-addr-pool-mask-length",
+      options.defaultAddrPoolMaskLength ?? "0",
+    ),
+    ForceNewCluster: options.forceNewCluster ?? false,
+    Availability: parseChoice("--availability", options.availability, availabilities),
+    Spec: {
+      Name: "default",
+      Labels: {},
+      Orchestration: optional("TaskHistoryRetentionLimit", options.taskHistoryLimit, (text) =>
+        parseCount("--task-history-limit", text),
+      ),
+      Raft: {
+        ElectionTick: 0,
+        HeartbeatTick: 0,
+        ...optional("SnapshotInterval", options.snapshotInterval, (text) =>
+          parseCount("--snapshot-interval", text),
+        ),
+      },
+      Dispatcher: optional("HeartbeatPeriod", options.dispatcherHeartbeat, (text) =>
+        parseDuration("--dispatcher-heartbeat", text),
+      ),
+      CAConfig: optional("NodeCertExpiry", options.certExpiry, (text) =>
+        parseDuration("--cert-expiry", text),
+      ),
+      TaskDefaults: {},
+      EncryptionConfig: { AutoLockManagers: false },
+    },
+  };
+  const nodeId = await session.client.post<string>("/swarm/init", { body });
+  session.print(`Swarm initialized: current node (${nodeId}) is now a manager.\n`);
+  const swarm = await session.client.get<SwarmJson>("/swarm");
+  const node = await session.client.get<NodeJson>(`/nodes/${nodeId}`);
+  session.print("To add a worker to this swarm, run the following command:\n");
+  session.print(joinCommand(swarm.JoinTokens.Worker, node.ManagerStatus?.Addr ?? ""));
+  session.print(
+    "\nTo add a manager to this swarm, run 'skep swarm join-token manager' and follow the instructions.",
+  );
+}
+
+async function join(session: Session, remote: string, options: JoinOptions): Promise<void> {
+  await session.client.post("/swarm/join", {
+    body: {
+      RemoteAddrs: [remote],
+      JoinToken: options.token,
+      ListenAddr: options.listenAddr,
+      AdvertiseAddr: options.advertiseAddr ?? "",
+      DataPathAddr: options.dataPathAddr ?? "",
+      Availability: parseChoice("--availability", options.availability, availabilities),
+    },
+  });
+  const info = await session.client.get<InfoJson>("/info");
+  const role = info.Swarm.ControlAvailable ? "manager" : "worker";
+  session.print(`This node joined a swarm as a ${role}.`);
+}
+
+async function joinToken(
+  session: Session,
+  text: string,
+  options: { rotate?: boolean; quiet?: boolean },
+): Promise<void> {
+  const role = parseChoice("the role", text, ["worker", "manager"]);
+  let swarm = await session.client.get<SwarmJson>("/swarm");
+  if (options.rotate === true) {
+    await session.client.post("/swarm/update", {
+      query: {
+        version: swarm.Version.Index,
+        rotateWorkerToken: role === "worker",
+        rotateManagerToken: role === "manager",
+        rotateManagerUnlockKey: false,
+      },
+      body: swarm.Spec,
+    });
+    swarm = await session.client.get<SwarmJson>("/swarm");
+    if (options.quiet !== true) session.print(`Successfully rotated ${role} join token.\n`);
+  }
+  const token = role === "worker" ? swarm.JoinTokens.Worker : swarm.JoinTokens.Manager;
+  if (options.quiet === true) {
+    session.print(token);
+    return;
+  }
+  const info = await session.client.get<InfoJson>("/info");
+  const node = await session.client.get<NodeJson>(`/nodes/${info.Swarm.NodeID}`);
+  session.print(`To add a ${role} to this swarm, run the following command:\n`);
+  session.print(joinCommand(token, node.ManagerStatus?.Addr ?? ""));
+  session.print("");
+}
+
+function joinCommand(token: string, address: string): string {
+  return `    skep swarm join --token ${token} ${address}`;
+}
+
+function optional<T>(
+  key: string,
+  text: string | undefined,
+  parse: (text: string) => T,
+): Record<string, T> {
+  return text === undefined ? {} : { [key]: parse(text) };
+}

@@ -1,0 +1,95 @@
+import { createInterface } from "node:readline";
+import type { Command } from "commander";
+import type { InfoJson, VersionInfoJson } from "../../rest/wire/system.ts";
+import { collect, filterQuery, type OpenSession, type Session } from "../session.ts";
+
+interface EventJson {
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Record<string, string> };
+  /** Nanoseconds since 1970. */
+  readonly timeNano: number;
+}
+
+/** `skep version`, `info`, `events`. */
+export function addSystemCommands(program: Command, open: OpenSession): void {
+  program
+    .command("version")
+    .description("Show versions of client and daemon")
+    .action(async () => {
+      const session = open();
+      const version = await session.client.get<VersionInfoJson>("/version");
+      session.print(`Client: Skep\n Node:             ${process.version}\n`);
+      session.print(
+        [
+          "Server: Skep",
+          ` API version:      ${version.ApiVersion} (minimum version ${version.MinAPIVersion})`,
+          ` Engine version:   ${version.Version}`,
+          ` OS/Arch:          ${version.Os}/${version.Arch}`,
+          ` Kernel:           ${version.KernelVersion}`,
+        ].join("\n"),
+      );
+    });
+  program
+    .command("info")
+    .description("Show what this node is")
+    .action(async () => info(open()));
+  program
+    .command("events")
+    .description("Show what happens, as it happens")
+    .option("--since <time>", "also what happened since")
+    .option("--until <time>", "end there")
+    .option("-f, --filter <filter>", "key=value", collect)
+    .action(async (options: { since?: string; until?: string; filter?: string[] }) => {
+      const session = open();
+      const query = {
+        since: options.since,
+        until: options.until,
+        filters: filterQuery(options.filter),
+      };
+      const body = await session.client.stream("GET", "/events", { query }, session.interrupted);
+      try {
+        for await (const line of createInterface({ input: body })) {
+          if (line.trim() !== "") session.print(eventLine(JSON.parse(line) as EventJson));
+        }
+      } catch (error) {
+        if (!session.interrupted.aborted) throw error;
+      }
+    });
+}
+
+async function info(session: Session): Promise<void> {
+  const info = await session.client.get<InfoJson>("/info");
+  const { Swarm } = info;
+  const lines = [
+    `Name: ${info.Name}`,
+    `Containers: ${info.Containers} (running ${info.ContainersRunning})`,
+    `Images: ${info.Images}`,
+    `Server version: ${info.ServerVersion}`,
+    `Swarm: ${Swarm.LocalNodeState}`,
+  ];
+  if (Swarm.LocalNodeState === "active") {
+    lines.push(` NodeID: ${Swarm.NodeID}`, ` Is manager: ${Swarm.ControlAvailable}`);
+    if (Swarm.ControlAvailable)
+      lines.push(` Managers: ${Swarm.Managers}`, ` Nodes: ${Swarm.Nodes}`);
+    lines.push(` Node address: ${Swarm.NodeAddr}`);
+    lines.push(" Manager addresses:");
+    for (const { Addr } of Swarm.RemoteManagers ?? []) lines.push(`  ${Addr}`);
+  }
+  if (Swarm.Error) lines.push(` Error: ${Swarm.Error}`);
+  lines.push(
+    `Kernel version: ${info.KernelVersion}`,
+    `Operating system: ${info.OperatingSystem}`,
+    `Architecture: ${info.Architecture}`,
+    `CPUs: ${info.NCPU}`,
+    `Total memory: ${(info.MemTotal / 1024 ** 3).toFixed(2)}GiB`,
+    `Data root: ${info.DockerRootDir}`,
+  );
+  session.print(lines.join("\n"));
+}
+
+function eventLine({ Type, Action, Actor, timeNano }: EventJson): string {
+  const attributes = Object.entries(Actor.Attributes).map(([key, value]) => `${key}=${value}`);
+  const suffix = attributes.length === 0 ? "" : ` (${attributes.join(", ")})`;
+  return `${new Date(timeNano / 1e6).toISOString()} ${Type} ${Action} ${Actor.ID}${suffix}`;
+}

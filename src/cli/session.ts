@@ -1,0 +1,83 @@
+import type { ApiClient } from "./client.ts";
+
+/** What a command has to work with. */
+export interface Session {
+  readonly client: ApiClient;
+  /** Writes a line to standard output. */
+  print(text: string): void;
+  /** Writes a line to standard error. */
+  warn(text: string): void;
+  /** Whether standard output is a terminal: progress is drawn only there. */
+  readonly terminal: boolean;
+  /** Aborted by Ctrl-C while a command waits. */
+  readonly interrupted: AbortSignal;
+  now(): number;
+}
+
+/** Made late, so that `--help` needs no daemon and no host. */
+export type OpenSession = () => Session;
+
+/** `--filter key=value` texts as the API's JSON. Undefined when there are none. */
+export function filterQuery(
+  texts: readonly string[] = [],
+  more: Readonly<Record<string, readonly string[]>> = {},
+): string | undefined {
+  const filters: Record<string, string[]> = {};
+  for (const [key, values] of Object.entries(more)) filters[key] = [...values];
+  for (const text of texts) {
+    const at = text.indexOf("=");
+    const key = at < 0 ? text : text.slice(0, at);
+    const value = at < 0 ? "" : text.slice(at + 1);
+    filters[key] = [...(filters[key] ?? []), value];
+  }
+  if (Object.keys(filters).length === 0) return undefined;
+  return JSON.stringify(
+    Object.fromEntries(
+      Object.entries(filters).map(([key, values]) => [
+        key,
+        Object.fromEntries(values.map((value) => [value, true])),
+      ]),
+    ),
+  );
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** Runs `remove` for each name, prints what worked, and fails in the end when one did not. */
+export async function removeEach(
+  session: Session,
+  names: readonly string[],
+  remove: (name: string) => Promise<string>,
+): Promise<void> {
+  const problems: string[] = [];
+  for (const name of names) {
+    try {
+      session.print(await remove(name));
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+}
+
+/** Prints objects as indented JSON, in docker's way: always a list. */
+export async function inspectEach(
+  session: Session,
+  names: readonly string[],
+  inspect: (name: string) => Promise<unknown>,
+): Promise<void> {
+  const found: unknown[] = [];
+  const problems: string[] = [];
+  for (const name of names) {
+    try {
+      found.push(await inspect(name));
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  session.print(JSON.stringify(found, null, 4));
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+}
