@@ -1,11 +1,15 @@
 import type { ContainerData, ContainerPortData } from "../backend/containers.ts";
+import type { ContainerSummaryJson } from "../wire/container.ts";
 import { containerStatusText } from "./container-status.ts";
 import { emptyObjects, healthcheckJson, orNull } from "./image.ts";
 import { omitEmpty, omitUndefined } from "./omit-empty.ts";
 import { millisJson } from "./time.ts";
 
 /** A row of GET /containers/json. */
-export function containerSummaryJson(container: ContainerData, nowMs: number): object {
+export function containerSummaryJson(
+  container: ContainerData,
+  nowMs: number,
+): ContainerSummaryJson {
   return {
     Id: container.id,
     Names: [`/${container.name}`],
@@ -19,7 +23,7 @@ export function containerSummaryJson(container: ContainerData, nowMs: number): o
       ...omitEmpty({ PublicPort: port.publishedPort }),
       Type: port.protocol,
     })),
-    Labels: container.labels,
+    Labels: { ...container.labels },
     State: container.state,
     Status: containerStatusText(container, nowMs),
     HostConfig: { NetworkMode: networkMode(container) },
