@@ -3,7 +3,7 @@ import type { Node } from "../../gen/skep/Node.ts";
 import type { ContainerData } from "../backend/containers.ts";
 import type { NodeInfoData, SwarmStateData, VersionData } from "../backend/node-info.ts";
 import { engineVersion } from "../http/api-version.ts";
-import type { InfoJson, InfoSwarmJson, SystemVersionJson } from "../wire/system.ts";
+import type { InfoJson, InfoSwarmJson, VersionInfoJson } from "../wire/system.ts";
 import { clusterInfoJson } from "./cluster.ts";
 import { millisJson } from "./time.ts";
 
@@ -18,7 +18,7 @@ export function versionJson(
   version: VersionData,
   apiVersion: string,
   minApiVersion: string,
-): SystemVersionJson {
+): VersionInfoJson {
   return {
     Platform: { Name: `Skep ${version.version}` },
     Components: [

@@ -2,7 +2,7 @@ import type { GenericResourceJson } from "./service.ts";
 import type { SwarmJson } from "./swarm.ts";
 
 /** GET /version */
-export interface SystemVersionJson {
+export interface VersionInfoJson {
   Platform: { Name: string };
   Components: { Name: string; Version: string; Details: Record<string, string> }[];
   Version: string;
