@@ -19,6 +19,8 @@ const debounceMaxMs = 100;
 /** No synchronous stretch of the daemon may be longer than 10 ms. */
 const sliceMs = 5;
 const portionTasks = 100;
+/** More tasks wait for the next pass, so that no list of all of them has to be made at a stretch. */
+const passTasksMax = 5_000;
 
 export interface SchedulerLoopDeps {
   readonly store: Store;
@@ -34,7 +36,7 @@ export class SchedulerLoop {
   readonly #stopping = new AbortController();
   readonly #nodes = new NodeCache();
   /** Tasks to be placed in the next pass. */
-  #pending = new Set<string>();
+  readonly #pending = new Set<string>();
   /** Tasks that did not fit; tried again when nodes change or room is made. */
   readonly #waiting = new Set<string>();
   #roomMade = false;
@@ -122,8 +124,12 @@ export class SchedulerLoop {
 
   async #run(): Promise<void> {
     const { log } = this.#deps;
-    const taken = this.#pending;
-    this.#pending = new Set();
+    const taken = new Set<string>();
+    for (const id of this.#pending) {
+      if (taken.size === passTasksMax) break;
+      taken.add(id);
+      this.#pending.delete(id);
+    }
     try {
       await this.#place(taken);
       this.#backoff.reset();

@@ -6,8 +6,8 @@ import { Pipeline } from "./pipeline.ts";
 import { SharedOrder } from "./shared-order.ts";
 import { keepsFailing, type Spread, spreadOver } from "./spread.ts";
 
-/** Groups up to this size use the order that groups share. */
-const smallGroupMax = 32;
+/** A group is small, and uses the order that groups share, when it has less than this part of the nodes. */
+const smallGroupPart = 1 / 8;
 
 /** A task that has a node. */
 export interface Assignment {
@@ -69,6 +69,7 @@ export class SchedulingPass {
       if (load === undefined) break;
       assignments.push(assign(task, load));
     }
+    shape.order.endGroup();
     if (assignments.length === group.length) return { assignments, unplaced: [] };
     const explanation = pipeline.explain(this.#loads.values());
     if (askKey !== undefined) this.#refusals.set(askKey, explanation);
@@ -95,7 +96,9 @@ export class SchedulingPass {
     const groupKey = groupKeyOf(first);
     const hasRoom = (load: NodeLoad) => pipeline.hasRoom(load);
     const wantsSpread = (first.spec?.placement?.preferences.length ?? 0) > 0;
-    const isSmall = group.length <= smallGroupMax && this.#spread?.groupKey !== groupKey;
+    const isSmall =
+      group.length <= shape.candidates.length * smallGroupPart &&
+      this.#spread?.groupKey !== groupKey;
     const suits = (load: NodeLoad) =>
       !load.serviceCounts.has(first.serviceId) &&
       hasRoom(load) &&
@@ -119,7 +122,8 @@ export class SchedulingPass {
     const known = this.#shapes.get(key);
     if (known !== undefined) return known;
     const candidates = [...this.#loads.values()].filter((load) => pipeline.mayEverFit(load));
-    const shape = { candidates, order: new SharedOrder(candidates) };
+    const setAsideMax = Math.ceil(candidates.length * smallGroupPart);
+    const shape = { candidates, order: new SharedOrder(candidates, setAsideMax) };
     this.#shapes.set(key, shape);
     return shape;
   }

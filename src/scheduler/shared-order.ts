@@ -1,8 +1,6 @@
 import { Heap } from "./heap.ts";
 import type { NodeLoad } from "./node-info.ts";
 
-const setAsideMax = 256;
-
 interface Entry {
   readonly load: NodeLoad;
   taskCount: number;
@@ -14,8 +12,12 @@ interface Entry {
  */
 export class SharedOrder {
   readonly #entries: Heap<Entry>;
+  readonly #setAsideMax: number;
+  #setAside: Entry[] = [];
 
-  constructor(loads: readonly NodeLoad[]) {
+  /** Gives up after `setAsideMax` nodes that do not suit. */
+  constructor(loads: readonly NodeLoad[], setAsideMax: number) {
+    this.#setAsideMax = setAsideMax;
     this.#entries = new Heap(
       loads.map((load) => ({ load, taskCount: load.taskCount })),
       (a, b) =>
@@ -24,25 +26,28 @@ export class SharedOrder {
   }
 
   /**
-   * The first node for which `suits` holds, or `undefined` when there is none among the first few hundred: then look at all nodes.
+   * The first node for which `suits` holds; those before it are not looked at again until `endGroup`, so they must not come to suit.
+   * `undefined` when there is none, or too many did not suit: then look at all nodes.
    */
   take(suits: (load: NodeLoad) => boolean): NodeLoad | undefined {
-    const aside: Entry[] = [];
-    let found: NodeLoad | undefined;
     for (let first = this.#entries.first(); first; first = this.#entries.first()) {
       if (first.taskCount !== first.load.taskCount) {
         first.taskCount = first.load.taskCount;
         this.#entries.firstChanged();
       } else if (suits(first.load)) {
-        found = first.load;
-        break;
+        return first.load;
       } else {
-        if (aside.length === setAsideMax) break;
-        aside.push(first);
+        if (this.#setAside.length >= this.#setAsideMax) return undefined;
+        this.#setAside.push(first);
         this.#entries.removeFirst();
       }
     }
-    for (const entry of aside) this.#entries.add(entry);
-    return found;
+    return undefined;
+  }
+
+  /** Makes all nodes available to the next group. */
+  endGroup(): void {
+    for (const entry of this.#setAside) this.#entries.add(entry);
+    this.#setAside = [];
   }
 }

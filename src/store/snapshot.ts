@@ -15,7 +15,7 @@ import { bytesField } from "./wire.ts";
 
 const formatVersion = 1;
 /** Small enough to be encoded or decoded well within 10 ms. */
-const frameBytes = 64 * 1024;
+const frameBytes = 32 * 1024;
 const chunkBytesMax = 1024 * 1024;
 const frameBytesMax = 64 * 1024 * 1024;
 
