@@ -3,8 +3,9 @@ import type { Random } from "../../base/random.ts";
 
 /** A node is given up after this many periods without a heartbeat. */
 export const graceFactor = 3;
-/** After a change of leader nodes get longer, since they must find the new one first. */
-export const unknownGraceFactor = 6;
+/** After a change of leader: agents look for the new one at least once a second, so two periods are plenty, and a host that died together
+ * with the leader is noticed no later than any other. */
+export const unknownGraceFactor = 2;
 const jitterShare = 0.1;
 
 /** Knows of which nodes a heartbeat is overdue. */
