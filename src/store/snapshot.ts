@@ -5,7 +5,6 @@ import type {
   StoreSnapshotChunkInput,
 } from "../gen/skep/StoreSnapshotChunk.ts";
 import { messageCodec } from "../rpc/load-proto.ts";
-import { deepFreeze } from "./deep-freeze.ts";
 import { encodeObject, objectField } from "./object-codecs.ts";
 import type { ObjectOf, TableName } from "./objects.ts";
 import { bytesField } from "./wire.ts";
@@ -51,7 +50,7 @@ export async function* writeSnapshot(
 }
 
 /**
- * Reads a snapshot, handing out its objects frozen; resolves with the index it was taken at.
+ * Reads a snapshot, handing out its objects; resolves with the index it was taken at.
  * DATA_LOSS when it is cut short, damaged, or of another format.
  */
 export async function readSnapshot(
@@ -68,13 +67,13 @@ export async function readSnapshot(
       index = chunk.appliedIndex;
       continue;
     }
-    for (const object of chunk.clusters) put("cluster", deepFreeze(object));
-    for (const object of chunk.nodes) put("node", deepFreeze(object));
-    for (const object of chunk.services) put("service", deepFreeze(object));
-    for (const object of chunk.tasks) put("task", deepFreeze(object));
-    for (const object of chunk.networks) put("network", deepFreeze(object));
-    for (const object of chunk.secrets) put("secret", deepFreeze(object));
-    for (const object of chunk.configs) put("config", deepFreeze(object));
+    for (const object of chunk.clusters) put("cluster", object);
+    for (const object of chunk.nodes) put("node", object);
+    for (const object of chunk.services) put("service", object);
+    for (const object of chunk.tasks) put("task", object);
+    for (const object of chunk.networks) put("network", object);
+    for (const object of chunk.secrets) put("secret", object);
+    for (const object of chunk.configs) put("config", object);
     await setImmediate();
   }
   if (index === undefined) throw damaged("it has no header");

@@ -4,6 +4,7 @@ import { checkChanges } from "./check-changes.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import { LiveView } from "./live-view.ts";
 import { type ObjectOf, type StoreEvent, type TableName, tableNames } from "./objects.ts";
+import { shareParts } from "./share-parts.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot.ts";
 import { decodeEntry, type StoreChange } from "./store-entry.ts";
 import { createTables, type Tables, tableOf } from "./tables/tables.ts";
@@ -66,7 +67,7 @@ export class StoreStateMachine {
   async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const tables = createTables();
     const index = await readSnapshot(chunks, (table, object) => {
-      tableOf(tables, table).put(object);
+      tableOf(tables, table).put(deepFreeze(shareParts(object, likeOf(tables, object))));
     });
     this.#tables = tables;
     this.#index = index;
@@ -89,7 +90,8 @@ export class StoreStateMachine {
       createdAt: before?.meta?.createdAt ?? now,
       updatedAt: now,
     };
-    const object = deepFreeze(withSpecVersion({ ...change.object, meta }, index));
+    const changed = withSpecVersion({ ...change.object, meta }, index);
+    const object = deepFreeze(shareParts(changed, before ?? likeOf(this.#tables, changed)));
     const previous = tableOf(this.#tables, change.table).put(object);
     return {
       kind: previous === undefined ? "create" : "update",
@@ -104,6 +106,14 @@ export class StoreStateMachine {
 function withSpecVersion<O extends ObjectOf[TableName]>(object: O, index: number): O {
   if (!("endpoint" in object && "previousSpec" in object)) return object;
   return object.specVersion === null ? { ...object, specVersion: { index } } : object;
+}
+
+/** An object that probably has parts like the new one's: another task of its service. */
+function likeOf<O extends ObjectOf[TableName]>(tables: Tables, object: O): O | undefined {
+  if (!("serviceId" in object)) return undefined;
+  const [first] = tables.task.byService.get(object.serviceId).values();
+  // An object with a service id is a task, as the table's are.
+  return first as O | undefined;
 }
 
 function createEvent<T extends TableName>(table: T, object: ObjectOf[T]): StoreEvent {

@@ -2,7 +2,6 @@ import { ClusterError } from "../base/errors.ts";
 import type { StoreAction } from "../gen/skep/StoreAction.ts";
 import type { StoreEntry, StoreEntryInput } from "../gen/skep/StoreEntry.ts";
 import { messageCodec } from "../rpc/load-proto.ts";
-import { deepFreeze } from "./deep-freeze.ts";
 import { encodeObject, objectField } from "./object-codecs.ts";
 import type { ObjectOf, TableName } from "./objects.ts";
 import { bytesField, numberField } from "./wire.ts";
@@ -32,7 +31,7 @@ export function encodeEntry(changes: readonly StoreChange[], proposedAtMs: numbe
   return Buffer.concat([...parts, numberField(2, Math.floor(proposedAtMs))]);
 }
 
-/** Reads a `StoreEntry`; its objects come frozen. INTERNAL when it is none. */
+/** Reads a `StoreEntry`. INTERNAL when it is none. */
 export function decodeEntry(data: Uint8Array): {
   readonly changes: readonly StoreChange[];
   readonly proposedAtMs: number;
@@ -64,7 +63,7 @@ function changeOf(action: StoreAction): StoreChange {
   for (const table of Object.keys(objectField) as TableName[]) {
     const object = action[table];
     // Table and object belong together because both were read by the same key.
-    if (object) return { kind, table, expectedIndex, object: deepFreeze(object) } as StoreChange;
+    if (object) return { kind, table, expectedIndex, object } as StoreChange;
   }
   throw new ClusterError("INTERNAL", "the log entry has an action without an object");
 }
