@@ -72,7 +72,7 @@ function checkDemotion(view: StoreView, node: Node): void {
 }
 
 function checkRemoval(node: Node, force: boolean): void {
-  if (node.managerStatus !== null || node.spec?.desiredRole === "MANAGER") {
+  if (node.managerStatus !== null) {
     // Force does not help: a member that vanishes without leaving costs the others their quorum.
     throw new ClusterError(
       "FAILED_PRECONDITION",

@@ -1,0 +1,297 @@
+import { type Clock, sleep } from "../base/clock.ts";
+import { ClusterError, isClusterError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { caHandlers, caRoles, isRemoved } from "../ca/ca-server.ts";
+import type { LeaveRaftRequestInput } from "../gen/skep/LeaveRaftRequest.ts";
+import type { Peer } from "../gen/skep/Peer.ts";
+import type { RaftMember } from "../gen/skep/RaftMember.ts";
+import type { SubscribeLogsMessage } from "../gen/skep/SubscribeLogsMessage.ts";
+import type { SubscribeLogsRequestInput } from "../gen/skep/SubscribeLogsRequest.ts";
+import type { ChannelPool } from "../rpc/channel-pool.ts";
+import type { PeerIdentity } from "../rpc/roles.ts";
+import type { RpcServer } from "../rpc/server.ts";
+import { Store } from "../store/store.ts";
+import { caStateOver } from "./ca-state.ts";
+import type { NewCluster } from "./cluster-init.ts";
+import { type ControlApi, createControlApi } from "./control/control-api.ts";
+import { controlHandlers, controlRoles } from "./control/control-server.ts";
+import { createControl } from "./control/local-control.ts";
+import type { ControlMethods } from "./control/methods.ts";
+import type { Dispatcher } from "./dispatcher/dispatcher.ts";
+import { dispatcherHandlers, dispatcherRoles } from "./dispatcher/dispatcher-server.ts";
+import { Leadership } from "./leadership.ts";
+import type { LogBroker } from "./log-broker.ts";
+import {
+  logBrokerHandlers,
+  logBrokerRoles,
+  logsHandlers,
+  logsRoles,
+  subscribeLogs,
+} from "./log-server.ts";
+import { leaderAddressOf, type RaftControl } from "./raft-control.ts";
+import { joinRaft, raftMembershipHandlers, raftMembershipRoles } from "./raft-membership.ts";
+
+const leaveTimeoutMs = 5_000;
+const leavePollMs = 50;
+
+export interface ManagerOptions {
+  readonly nodeId: string;
+  /** 0 = not a member yet: the leader is asked for one. */
+  readonly raftId: number;
+  /** host:port where other managers reach this one. */
+  readonly address: string;
+  /** Set on the first manager of a new cluster, at its first start. */
+  readonly bootstrap?: Pick<NewCluster, "cluster" | "node">;
+}
+
+/** What the daemon starts raft with. */
+export interface RaftParts {
+  readonly raftId: number;
+  readonly isBootstrap: boolean;
+  /** Members known from joining; [] otherwise. */
+  readonly peers: readonly RaftMember[];
+  readonly stateMachine: Store["stateMachine"];
+}
+
+export interface ManagerDeps {
+  /** Starts the node's raft and adds the Raft service to the server. */
+  readonly startRaft: (parts: RaftParts) => Promise<RaftControl>;
+  /** Keeps the id that the leader gave, before raft starts with it. */
+  readonly onRaftId: (raftId: number) => Promise<void>;
+  /** Addresses of managers to join through. */
+  readonly managers: () => readonly string[];
+  readonly channels: ChannelPool;
+  /** Listening already, or about to: a joiner is dialled back. */
+  readonly server: Pick<RpcServer, "add" | "remove">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** What a manager node runs: its part of raft, the store, the services; on the leader all that decides. */
+export class Manager {
+  readonly store: Store;
+  /** Done by the leader wherever it is. */
+  readonly control: ControlApi;
+  readonly #options: ManagerOptions;
+  readonly #deps: ManagerDeps;
+  readonly #stopping = new AbortController();
+  readonly #services: string[] = [];
+  readonly #localControl: ControlMethods;
+  #raft: RaftControl | undefined;
+  #leadership: Leadership | undefined;
+
+  private constructor(options: ManagerOptions, deps: ManagerDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    const { channels, clock, random, log } = deps;
+    const store = new Store({
+      proposer: { propose: (data) => this.#mustRaft().propose(data) },
+      clock,
+      log,
+    });
+    this.store = store;
+    this.#localControl = createControl({
+      store,
+      readBarrier: () => this.#readBarrier(),
+      clock,
+      random,
+    });
+    this.control = createControlApi({
+      local: () => this.#localWhenLeading(),
+      leaderAddress: () => this.leaderAddress(),
+      store,
+      channels,
+      clock,
+      random,
+    });
+  }
+
+  /**
+   * Resolves when this manager takes part: has joined raft, and for the first one of a cluster leads it. Whatever raft throws, and
+   * PERMISSION_DENIED when the leader does not want this manager.
+   */
+  static async start(options: ManagerOptions, deps: ManagerDeps): Promise<Manager> {
+    const manager = new Manager(options, deps);
+    try {
+      await manager.#start();
+    } catch (error) {
+      await manager.stop();
+      throw error;
+    }
+    return manager;
+  }
+
+  /** Logs of services and tasks, from all nodes. */
+  readonly logs = {
+    subscribe: (
+      request: SubscribeLogsRequestInput,
+      signal: AbortSignal,
+    ): AsyncIterable<SubscribeLogsMessage> =>
+      subscribeLogs(request, AbortSignal.any([signal, this.#stopping.signal]), {
+        active: () => this.#logBroker(),
+        leaderAddress: () => this.leaderAddress(),
+        channels: this.#deps.channels,
+      }),
+  };
+
+  /** Whether this manager leads and its loops run. */
+  isLeader(): boolean {
+    return this.#leadership?.isLeading ?? false;
+  }
+
+  /** host:port of the leader, also when that is this manager; undefined while there is none. */
+  leaderAddress(): string | undefined {
+    return this.#raft === undefined ? undefined : leaderAddressOf(this.#raft);
+  }
+
+  /** All managers, this one included. */
+  peers(): Peer[] {
+    const members = this.#raft?.status().members ?? [];
+    return members.map(({ nodeId, address }) => ({ nodeId, address }));
+  }
+
+  /** For `RpcServer`'s `refuse`: why a node with a good certificate is not served. */
+  refusalOf({ nodeId }: PeerIdentity): string | undefined {
+    return isRemoved(this.store.view().cluster(), nodeId)
+      ? `node ${nodeId} was removed from the cluster`
+      : undefined;
+  }
+
+  /** "" when autolock is off. */
+  unlockKey(): string {
+    return this.store.view().cluster()?.unlockKey ?? "";
+  }
+
+  /** Leaves the group for good: hands leadership over and has the next leader take this member out. No-op for a single manager. */
+  async leaveRaft(): Promise<void> {
+    const raft = this.#mustRaft();
+    const { raftId, members } = raft.status();
+    if (members.every((member) => member.raftId === raftId)) return;
+    if (raft.status().leaderId === raftId) await raft.transferLeadership();
+    const { clock, channels } = this.#deps;
+    const untilMs = clock.monotonic() + leaveTimeoutMs;
+    for (;;) {
+      const leader = this.leaderAddress();
+      if (leader !== undefined && raft.status().leaderId !== raftId) {
+        await channels.unary<LeaveRaftRequestInput, object>(
+          leader,
+          "RaftMembership",
+          "Leave",
+          { nodeId: this.#options.nodeId },
+          { timeoutMs: leaveTimeoutMs },
+        );
+        return;
+      }
+      if (clock.monotonic() >= untilMs) {
+        throw new ClusterError("UNAVAILABLE", "no other manager took over the leadership");
+      }
+      await sleep(clock, leavePollMs);
+    }
+  }
+
+  /** Hands leadership over when there is somebody to take it, and ends taking part. The daemon's server goes on without our services. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    if (this.isLeader() && this.peers().length > 1) {
+      await this.#raft?.transferLeadership().catch((error: unknown) => {
+        this.#deps.log.debug({ err: error }, "leadership not handed over");
+      });
+    }
+    await this.#leadership?.stop();
+    for (const service of this.#services.splice(0)) this.#deps.server.remove(service);
+    await this.#raft?.stop();
+  }
+
+  async #start(): Promise<void> {
+    const { raftId, bootstrap } = this.#options;
+    const { startRaft, onRaftId, log, clock } = this.#deps;
+    this.#addServices();
+    let ownId = raftId;
+    let peers: readonly RaftMember[] = [];
+    if (raftId === 0) {
+      const joined = await joinRaft(this.#options.address, this.#deps, this.#stopping.signal);
+      ownId = joined.raftId;
+      peers = joined.members;
+      await onRaftId(ownId);
+    }
+    const { stateMachine } = this.store;
+    const isBootstrap = bootstrap !== undefined;
+    const raft = await startRaft({ raftId: ownId, isBootstrap, peers, stateMachine });
+    this.#raft = raft;
+    let resolveReady: () => void = () => {};
+    const ready = new Promise<void>((resolve) => {
+      resolveReady = resolve;
+    });
+    this.#leadership = new Leadership({
+      ...this.#deps,
+      nodeId: this.#options.nodeId,
+      store: this.store,
+      raft,
+      bootstrap,
+      peers: () => this.peers(),
+      onLeading: () => resolveReady(),
+      log,
+      clock,
+    });
+    this.#leadership.start();
+    if (isBootstrap) await ready;
+  }
+
+  #addServices(): void {
+    const { channels, clock, random, server } = this.#deps;
+    const leaderAddress = (): string | undefined => this.leaderAddress();
+    const isLeader = (): boolean => this.isLeader();
+    const { store } = this;
+    const logs = { active: () => this.#logBroker(), leaderAddress };
+    const add: RpcServer["add"] = (service, handlers, roles) => {
+      server.add(service, handlers, roles);
+      this.#services.push(service);
+    };
+    add("Health", { check: async () => ({ status: "SERVING" as const }) }, { Check: "anyone" });
+    const local = (): ControlMethods | undefined => this.#localWhenLeading();
+    add("Control", controlHandlers({ local, leaderAddress, store, clock }), controlRoles);
+    const active = (): Dispatcher | undefined => this.#leadership?.dispatcher;
+    add("Dispatcher", dispatcherHandlers({ active, leaderAddress }), dispatcherRoles);
+    const readBarrier = (): Promise<void> => this.#readBarrier();
+    const state = caStateOver({ store, isLeader, leaderAddress, readBarrier });
+    add("NodeCa", caHandlers({ state, clock, random }), caRoles);
+    const raft = (): RaftControl | undefined => this.#raft;
+    const membership = raftMembershipHandlers({ raft, isLeader, store, channels, random });
+    add("RaftMembership", membership, raftMembershipRoles);
+    add("Logs", logsHandlers(logs), logsRoles);
+    add("LogBroker", logBrokerHandlers(logs), logBrokerRoles);
+  }
+
+  #localWhenLeading(): ControlMethods | undefined {
+    return this.isLeader() ? this.#localControl : undefined;
+  }
+
+  #logBroker(): LogBroker | undefined {
+    return this.#leadership?.logBroker;
+  }
+
+  async #readBarrier(): Promise<void> {
+    try {
+      await this.#mustRaft().readIndex();
+    } catch (error) {
+      // The caller looks for the leader's address under the name that everyone uses.
+      if (isClusterError(error, "NOT_LEADER")) {
+        const leaderAddress = this.leaderAddress();
+        const details = leaderAddress === undefined ? {} : { leaderAddress };
+        throw new ClusterError("NOT_LEADER", error.message, { cause: error, details });
+      }
+      throw error;
+    }
+  }
+
+  #mustRaft(): RaftControl {
+    if (this.#raft === undefined) {
+      throw new ClusterError("UNAVAILABLE", "raft does not run here yet", {
+        details: { sent: "no" },
+      });
+    }
+    return this.#raft;
+  }
+}

@@ -1,0 +1,70 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ManagerStatus } from "../gen/skep/ManagerStatus.ts";
+import type { Node } from "../gen/skep/Node.ts";
+import type { RaftMember } from "../gen/skep/RaftMember.ts";
+
+/** One step of the role manager. */
+export type RoleAction =
+  /** The node's next certificate is a manager's; it will join by itself. */
+  | { readonly kind: "promote"; readonly nodeId: string }
+  /** The node's next certificate is a worker's. */
+  | { readonly kind: "demote"; readonly nodeId: string }
+  | { readonly kind: "removeMember"; readonly raftId: number }
+  /** The leader is to be demoted: another one must do that. */
+  | { readonly kind: "transferLeadership" }
+  | { readonly kind: "setStatus"; readonly nodeId: string; readonly status: ManagerStatus | null };
+
+export interface RolesInput {
+  readonly nodes: Iterable<Node>;
+  readonly members: readonly RaftMember[];
+  readonly ownRaftId: number;
+  readonly leaderId: number;
+  readonly reachable: (raftId: number) => boolean;
+}
+
+/**
+ * Pure: what leads from the roles there are to those wanted. A manager leaves raft first and gets a worker's certificate then; a
+ * worker gets a manager's certificate first and joins then. Members whose node was removed leave.
+ */
+export function planRoles(input: RolesInput): RoleAction[] {
+  const actions: RoleAction[] = [];
+  const memberOf = new Map(input.members.map((member) => [member.nodeId, member]));
+  const known = new Set<string>();
+  for (const node of input.nodes) {
+    known.add(node.id);
+    const member = memberOf.get(node.id);
+    const wanted = node.spec?.desiredRole ?? node.role;
+    if (wanted === "MANAGER" && node.role === "WORKER") {
+      actions.push({ kind: "promote", nodeId: node.id });
+    }
+    if (wanted === "WORKER" && member !== undefined) actions.push(removal(member, input));
+    if (wanted === "WORKER" && node.role === "MANAGER" && member === undefined) {
+      actions.push({ kind: "demote", nodeId: node.id });
+    }
+    const status = member === undefined ? null : statusOf(member, input);
+    if (!isDeepStrictEqual(status, node.managerStatus)) {
+      actions.push({ kind: "setStatus", nodeId: node.id, status });
+    }
+  }
+  for (const member of input.members) {
+    if (!known.has(member.nodeId)) actions.push(removal(member, input));
+  }
+  return actions;
+}
+
+function removal({ raftId }: RaftMember, { ownRaftId }: RolesInput): RoleAction {
+  return raftId === ownRaftId ? { kind: "transferLeadership" } : { kind: "removeMember", raftId };
+}
+
+function statusOf(
+  member: RaftMember,
+  { ownRaftId, leaderId, reachable }: RolesInput,
+): ManagerStatus {
+  const isReachable = member.raftId === ownRaftId || reachable(member.raftId);
+  return {
+    raftId: member.raftId,
+    addr: member.address,
+    leader: member.raftId === leaderId,
+    reachability: isReachable ? "REACHABLE" : "UNREACHABLE",
+  };
+}
