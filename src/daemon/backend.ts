@@ -2,8 +2,10 @@ import type { Clock } from "../base/clock.ts";
 import { ClusterError } from "../base/errors.ts";
 import type { LogMessage } from "../gen/skep/LogMessage.ts";
 import { toTimestamp } from "../model/time.ts";
+import type { ClusterApi } from "../rest/backend/cluster-api.ts";
 import type { LocalVolumes, VolumeData } from "../rest/backend/volumes.ts";
 import type { Backend, LocalNetworkData, LocalNode, ServiceLogsRequest } from "../rest/backend.ts";
+import { serviceDefinition } from "../rpc/load-proto.ts";
 import type { Volume, Volumes } from "../worker/volumes.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { HostParts } from "./host-parts.ts";
@@ -25,12 +27,23 @@ export interface BackendDeps {
 
 /** Fulfils what REST needs with the daemon's parts. */
 export function makeBackend(deps: BackendDeps): Backend {
-  return {
-    get cluster() {
-      return managerOf(deps.swarm).control;
-    },
-    node: makeLocalNode(deps),
-  };
+  return { cluster: clusterApi(deps.swarm), node: makeLocalNode(deps) };
+}
+
+/** The control API of the manager on this node, looked for at each call: the node's role may change. */
+function clusterApi(swarm: Swarm): ClusterApi {
+  const names = Object.keys(serviceDefinition("Control")).filter((name) => name !== "Watch");
+  const methods = names.map((name) => {
+    const key = (name.charAt(0).toLowerCase() + name.slice(1)) as Exclude<
+      keyof ClusterApi,
+      "watch"
+    >;
+    const call = async (request: object): Promise<unknown> =>
+      await (managerOf(swarm).control[key] as (request: object) => Promise<unknown>)(request);
+    return [key, call];
+  });
+  const unary = Object.fromEntries(methods) as Omit<ClusterApi, "watch">;
+  return { ...unary, watch: (signal) => managerOf(swarm).control.watch(signal) };
 }
 
 function makeLocalNode(deps: BackendDeps): LocalNode {

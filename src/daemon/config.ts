@@ -56,12 +56,17 @@ function parseFlags(argv: readonly string[]): Map<string, RawValue> {
   const command = new Command("skepd")
     .description("The Skep daemon: cluster node and Docker Engine API server")
     .allowExcessArguments(false);
-  for (const flag of [...flags, ...ignoredFlags]) command.addOption(toOption(flag));
+  for (const flag of [...flags, ...ignoredFlags]) {
+    if (!flag.name.startsWith("no-")) command.addOption(toOption(flag));
+  }
   for (const name of refusedFlags) {
     command.addOption(new Option(`--${name} [value]`).hideHelp());
   }
-  command.parse(argv as string[], { from: "user" });
+  // commander would read its name as the negation of an option "new-privileges".
+  const rest = argv.filter((text) => !/^--no-new-privileges(=|$)/.test(text));
+  command.parse(rest, { from: "user" });
   const values = new Map<string, RawValue>();
+  if (rest.length < argv.length) values.set("no-new-privileges", true);
   for (const option of command.options) {
     const value = command.getOptionValue(option.attributeName()) as RawValue | undefined;
     if (value !== undefined) values.set((option.long ?? "").slice(2), value);

@@ -55,7 +55,14 @@ export class Daemon {
       },
       { clock, random, log },
     );
-    swarm = new Swarm({ config, stateDir, host, clock, random, log });
+    const onRaftFailed = (error: unknown): void => {
+      log.error(
+        { err: error },
+        "the raft log cannot be written; ending, to start anew from what the disk holds",
+      );
+      process.exit(1);
+    };
+    swarm = new Swarm({ config, stateDir, host, onRaftFailed, clock, random, log });
     const events = new LocalEvents(clock);
     const backend = makeBackend({
       config,

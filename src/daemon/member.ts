@@ -8,6 +8,7 @@ import { KeyFile } from "../ca/key-file.ts";
 import { CertificateRenewer } from "../ca/renewer.ts";
 import type { NodeDescription } from "../gen/skep/NodeDescription.ts";
 import type { SessionMessage } from "../gen/skep/SessionMessage.ts";
+import type { NewCluster } from "../manager/cluster-init.ts";
 import type { Manager } from "../manager/manager.ts";
 import { ChannelPool } from "../rpc/channel-pool.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
@@ -16,13 +17,15 @@ import { Worker } from "../worker/worker.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { HostParts } from "./host-parts.ts";
 import { IdentityHolder } from "./identity-holder.ts";
-import { type Bootstrap, ManagerHost } from "./manager-host.ts";
+import { ManagerHost } from "./manager-host.ts";
 import type { MemberState, StateDir } from "./state-dir.ts";
 
 export interface MemberDeps {
   readonly config: DaemonConfig;
   readonly stateDir: StateDir;
   readonly host: HostParts;
+  /** This manager's log can no longer be written: the daemon must end. */
+  readonly onRaftFailed: (error: unknown) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -60,7 +63,7 @@ export class Member {
     state: MemberState,
     identity: TlsIdentity,
     deps: MemberDeps,
-    bootstrap?: Bootstrap,
+    bootstrap?: NewCluster,
   ): Promise<Member> {
     const member = new Member(state, identity, deps);
     try {
@@ -130,17 +133,19 @@ export class Member {
     });
   }
 
-  async #startManager(bootstrap?: Bootstrap): Promise<void> {
+  async #startManager(bootstrap?: NewCluster): Promise<void> {
     const { stateDir, clock, random, log } = this.#deps;
     this.#managerHost = await ManagerHost.start(
       { state: this.#state, folder: stateDir.raft, bootstrap },
       {
         identity: this.#identity,
         channels: this.#channels,
+        managers: () => this.managers(),
         clock,
         random,
         log,
         onRaftId: (raftId) => this.#remember({ raftId }),
+        onRaftFailed: this.#deps.onRaftFailed,
       },
     );
   }

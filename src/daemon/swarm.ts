@@ -5,10 +5,10 @@ import { parseSubnet, splitHostPort } from "../base/ip.ts";
 import { joinCluster } from "../ca/ca-client.ts";
 import { parseJoinToken } from "../ca/join-token.ts";
 import { KeyFile } from "../ca/key-file.ts";
+import { makeCluster } from "../manager/cluster-init.ts";
 import type { SwarmStateData } from "../rest/backend/node-info.ts";
 import type { InitSwarmOptions, JoinSwarmOptions } from "../rest/backend.ts";
 import { chooseAdvertiseAddress, chooseListenAddress, defaultSwarmPort } from "./addresses.ts";
-import { makeFirstNode } from "./first-node.ts";
 import { Member, type MemberDeps } from "./member.ts";
 import type { MemberState } from "./state-dir.ts";
 
@@ -98,13 +98,24 @@ export class Swarm {
       );
       for (const pool of options.addressPools) parseSubnet(pool);
       const { stateDir, clock, random } = this.#deps;
-      const { identity, bootstrap } = makeFirstNode({ options, addresses, clock, random });
+      const bootstrap = makeCluster(
+        {
+          address: addresses.advertiseAddress,
+          availability: options.availability,
+          spec: options.spec,
+          addressPools: options.addressPools,
+          subnetSize: options.subnetSize,
+          vxlanPort: options.dataPathPort,
+        },
+        { random, nowMs: clock.now() },
+      );
+      const { identity, raftId } = bootstrap;
       const state: MemberState = {
         formatVersion: 1,
         nodeId: identity.nodeId,
         clusterId: identity.clusterId,
         ...addresses,
-        raftId: bootstrap.raftId,
+        raftId,
         managers: [addresses.advertiseAddress],
       };
       await this.#begin(

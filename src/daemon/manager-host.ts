@@ -1,0 +1,128 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { errorMessage } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { NewCluster } from "../manager/cluster-init.ts";
+import { Manager, type RaftParts } from "../manager/manager.ts";
+import { RaftNode } from "../raft/node/raft-node.ts";
+import { defaultRaftNodeOptions } from "../raft/node/raft-node-options.ts";
+import { FileSnapshotStore } from "../raft/storage/file-snapshot-store.ts";
+import { LevelLog } from "../raft/storage/level-log.ts";
+import { GrpcTransport } from "../raft/transport/grpc-transport.ts";
+import { raftService } from "../raft/transport/raft-service.ts";
+import type { ChannelPool } from "../rpc/channel-pool.ts";
+import type { IdentitySource } from "../rpc/credentials.ts";
+import { RpcServer } from "../rpc/server.ts";
+import type { MemberState } from "./state-dir.ts";
+
+const stopGraceMs = 1_000;
+
+export interface ManagerHostOptions {
+  readonly state: MemberState;
+  /** Folder of log and snapshots. */
+  readonly folder: string;
+  /** Set on the first manager of a new cluster, at its first start. */
+  readonly bootstrap: NewCluster | undefined;
+}
+
+export interface ManagerHostDeps {
+  readonly identity: IdentitySource;
+  readonly channels: ChannelPool;
+  readonly managers: () => readonly string[];
+  /** Keeps the raft id that the leader gave, before raft starts with it. */
+  readonly onRaftId: (raftId: number) => Promise<void>;
+  /** The log can no longer be written: the daemon must end and start anew. */
+  readonly onRaftFailed: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** The manager of this node with all it stands on: gRPC server, log, snapshots, raft. */
+export class ManagerHost {
+  readonly manager: Manager;
+  readonly #server: RpcServer;
+  readonly #closing: (() => Promise<void>)[];
+
+  private constructor(manager: Manager, server: RpcServer, closing: (() => Promise<void>)[]) {
+    this.manager = manager;
+    this.#server = server;
+    this.#closing = closing;
+  }
+
+  /** Listens, joins raft where needed, and resolves when the manager takes part. */
+  static async start(options: ManagerHostOptions, deps: ManagerHostDeps): Promise<ManagerHost> {
+    const { identity, clock, log } = deps;
+    const closing: (() => Promise<void>)[] = [];
+    let manager: Manager | undefined;
+    const server = new RpcServer({
+      identity,
+      clock,
+      log,
+      refuse: (peer) => manager?.refusalOf(peer),
+    });
+    try {
+      await server.listen(options.state.listenAddress);
+      manager = await Manager.start(
+        {
+          nodeId: options.state.nodeId,
+          raftId: options.state.raftId,
+          address: options.state.advertiseAddress,
+          ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
+        },
+        {
+          ...deps,
+          server,
+          startRaft: (parts) => startRaft(parts, options, { ...deps, server, closing }),
+        },
+      );
+      return new ManagerHost(manager, server, closing);
+    } catch (error) {
+      await server.stop(0);
+      for (const close of closing.reverse()) await close();
+      throw error;
+    }
+  }
+
+  /** Hands leadership over, ends taking part and closes the log. */
+  async stop(): Promise<void> {
+    await this.manager.stop();
+    await this.#server.stop(stopGraceMs);
+    for (const close of this.#closing.reverse()) await close();
+  }
+}
+
+async function startRaft(
+  parts: RaftParts,
+  { folder, state }: ManagerHostOptions,
+  deps: ManagerHostDeps & { server: RpcServer; closing: (() => Promise<void>)[] },
+): Promise<RaftNode> {
+  const { channels, clock, random, server, closing } = deps;
+  const log = deps.log.child({ module: "raft" });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const storage = await LevelLog.open(join(folder, "log"));
+  const snapshots = await FileSnapshotStore.open(join(folder, "snapshots"), log);
+  const { raftId } = parts;
+  const transport = new GrpcTransport({ raftId }, { channels, clock, random, log });
+  const { service, handlers, roles } = raftService({ raftId, handler: () => transport.handler });
+  server.add(service, handlers, roles);
+  closing.push(async () => server.remove(service));
+  const node = await RaftNode.start(
+    {
+      ...defaultRaftNodeOptions,
+      raftId,
+      nodeId: state.nodeId,
+      address: state.advertiseAddress,
+      bootstrap: parts.isBootstrap,
+      peers: parts.peers,
+    },
+    { storage, snapshots, transport, stateMachine: parts.stateMachine, clock, random, log },
+  );
+  node.failed.then(
+    (error) => deps.onRaftFailed(error),
+    (error: unknown) => log.error({ err: errorMessage(error) }, "raft ended in an unknown way"),
+  );
+  return node;
+}
