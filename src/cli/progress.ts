@@ -183,15 +183,14 @@ function draw(session: Session, state: Convergence, drawnBefore: number): number
 
 /** False when interrupted. */
 function pause(session: Session, ms: number): Promise<boolean> {
+  const { interrupted } = session;
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(!session.interrupted.aborted), ms);
-    session.interrupted.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        resolve(false);
-      },
-      { once: true },
-    );
+    const done = (): void => {
+      clearTimeout(timer);
+      interrupted.removeEventListener("abort", done);
+      resolve(!interrupted.aborted);
+    };
+    const timer = setTimeout(done, ms);
+    interrupted.addEventListener("abort", done, { once: true });
   });
 }

@@ -99,8 +99,7 @@ async function startRaft(
   { folder, state }: ManagerHostOptions,
   deps: ManagerHostDeps & { server: RpcServer; closing: (() => Promise<void>)[] },
 ): Promise<RaftNode> {
-  const { channels, clock, random, server, closing } = deps;
-  const log = deps.log.child({ module: "raft" });
+  const { channels, clock, random, log, server, closing } = deps;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const storage = await LevelLog.open(join(folder, "log"));
   const snapshots = await FileSnapshotStore.open(join(folder, "snapshots"), log);

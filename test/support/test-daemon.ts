@@ -129,10 +129,17 @@ export class TestDaemon {
   }
 
   #skepd(): { file: string; args: string[] } {
-    const { stateDir, cgroup } = this.host;
+    const { stateDir, cgroup, name } = this.host;
     return {
-      file: process.execPath,
+      // A host name of its own, so that nodes can be told apart.
+      file: "unshare",
       args: [
+        "--uts",
+        "sh",
+        "-c",
+        'hostname "$0"; exec "$@"',
+        name.replace(/^.*-/, ""),
+        process.execPath,
         binaries.skepd,
         "-H",
         `unix://${this.socket}`,

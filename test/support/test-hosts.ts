@@ -29,6 +29,8 @@ export interface TestHost {
   /** Cuts the host off from all others, or from those named; both directions. */
   partition(others?: readonly TestHost[]): Promise<void>;
   heal(): Promise<void>;
+  /** Cuts the host off and kills every process of it, as a power cut would; what the kernel holds stays until `destroy`. */
+  die(): Promise<void>;
 }
 
 /** Hosts and the switch between them. */
@@ -137,6 +139,13 @@ function testHost(name: string, ip: string, stateDir: string): TestHost {
     },
     async heal() {
       await exec(["nft", "-f", "-"], "table inet cut\ndelete table inet cut\n");
+    },
+    async die() {
+      await this.partition();
+      for (let round = 0; round < 5; round += 1) {
+        if ((await killNamespace(name)) + killCgroup(name) === 0) break;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
     },
   };
 }

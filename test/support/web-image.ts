@@ -1,0 +1,28 @@
+import type { TestImageOptions } from "./test-image.ts";
+
+/** Serves its version at / and its container's host name at /host; ends 300 ms after SIGTERM, so that answers under way go out. */
+const script = `mkdir -p /www
+echo "$VERSION" > /www/index.html
+hostname > /www/host
+echo "serving $VERSION"
+trap 'sleep 0.3; exit 0' TERM
+httpd -f -p 80 -h /www &
+wait
+`;
+
+/** An image with a small web server that is healthy once it answers. */
+export function webImage(version: string): TestImageOptions {
+  return {
+    tag: `skep-web:${version}`,
+    cmd: ["/bin/sh", "/web.sh"],
+    env: ["PATH=/bin", `VERSION=${version}`],
+    files: { "web.sh": script },
+    healthcheck: { Test: ["CMD", "nc", "-z", "127.0.0.1", "80"], Interval: 1_000_000_000 },
+  };
+}
+
+/** An image whose program fails at once. */
+export const brokenImage: TestImageOptions = {
+  tag: "skep-web:broken",
+  cmd: ["/bin/sh", "-c", "echo broken; exit 3"],
+};
