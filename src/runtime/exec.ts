@@ -106,10 +106,11 @@ interface ExecStreams {
 function spawnWithPipes(file: string, args: readonly string[], openStdin: boolean): ExecStreams {
   const child = spawn(file, args, { stdio: [openStdin ? "pipe" : "ignore", "pipe", "pipe"] });
   child.stdin?.on("error", () => {}); // The command may close its input early.
+  // Read from the start: Node throws away what nobody reads by the time a child has ended.
   return {
     child,
-    stdout: child.stdout ?? emptyReadable(),
-    stderr: child.stderr ?? emptyReadable(),
+    stdout: child.stdout?.pipe(new PassThrough()) ?? emptyReadable(),
+    stderr: child.stderr?.pipe(new PassThrough()) ?? emptyReadable(),
     stdin: child.stdin ?? sink(),
     resize: () => {},
   };
