@@ -58,5 +58,16 @@ export function promotionTimeMs(
     endedByItself(last) &&
     !isOnLostNode(last, nodes) &&
     sameTaskSpec(last, waiting);
-  return isRestart ? startMs + restartPolicyOf(waiting.spec).delayMs : startMs;
+  if (!isRestart) return startMs;
+  return Math.max(startMs, observedAtMs(last) + restartPolicyOf(waiting.spec).delayMs);
+}
+
+/**
+ * When an empty slot may get a successor of `last`, its newest task. At once, but for a task of the same version that was rejected
+ * before it ever ran: its successor would prepare and be rejected just as fast, so the delay comes before it is made.
+ */
+export function successionTimeMs(last: Task | undefined, specVersion: number): number {
+  if (last === undefined || specVersionOf(last) !== specVersion) return 0;
+  if (observedState(last) !== "REJECTED" || last.status?.runningAt) return 0;
+  return observedAtMs(last) + restartPolicyOf(last.spec).delayMs;
 }

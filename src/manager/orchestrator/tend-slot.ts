@@ -2,7 +2,7 @@ import type { Service } from "../../gen/skep/Service.ts";
 import type { Task } from "../../gen/skep/Task.ts";
 import type { Action } from "./actions.ts";
 import { createTask, type DecisionContext } from "./new-task.ts";
-import { promotionTimeMs } from "./restart-policy.ts";
+import { promotionTimeMs, successionTimeMs } from "./restart-policy.ts";
 import { isOccupied, type Slot } from "./slots.ts";
 import { type NodeLookup, observedState, stopTask } from "./task-facts.ts";
 
@@ -28,9 +28,10 @@ export function tendSlot(
 ): Action[] {
   const actions: Action[] = slot.lost.map(stopTask);
   if (!isOccupied(slot)) {
-    if (!slot.finished && rules.mayCreate(slot)) {
-      actions.push(createTask(service, slot.place, "READY", context));
-    }
+    if (slot.finished || !rules.mayCreate(slot)) return actions;
+    const atMs = successionTimeMs(slot.tasks.at(-1), service.specVersion?.index ?? 0);
+    if (atMs > context.nowMs) actions.push({ kind: "wakeAt", atMs });
+    else actions.push(createTask(service, slot.place, "READY", context));
     return actions;
   }
   const surplus = surplusTasks(slot, rules.startFirst);

@@ -5,6 +5,7 @@ import {
   mayRestart,
   promotionTimeMs,
   stopWaitMs,
+  successionTimeMs,
 } from "../../../../src/manager/orchestrator/restart-policy.ts";
 import { toTimestamp } from "../../../../src/model/time.ts";
 import { aNode, aTask, aTaskSpec } from "../../../support/builders.ts";
@@ -95,9 +96,9 @@ describe("promotionTimeMs", () => {
   const other = { ...stopped, spec: aTaskSpec({ forceUpdate: 1 }), specVersion: { index: 0 } };
   const cases = [
     {
-      name: "a failed task: after the delay",
+      name: "a failed task: after the delay, which counts from its end",
       before: made(0, "FAILED", 9, stopped),
-      wantMs: 5_000,
+      wantMs: 4_000,
     },
     { name: "a stopped task: at once", before: made(0, "SHUTDOWN", 9, stopped), wantMs: 0 },
     {
@@ -140,5 +141,32 @@ describe("promotionTimeMs", () => {
       const waiting = made(10, "PENDING", 10, { desiredState: "READY", nodeId: "" });
       assert.equal(promotionTimeMs(waiting, [before, waiting], nodes), t0 + 10_000 + wantMs);
     });
+  }
+});
+
+describe("successionTimeMs", () => {
+  const cases = [
+    { name: "no task before: at once", last: undefined, version: 1, wantMs: 0 },
+    {
+      name: "rejected before it ran: after the delay",
+      last: made(0, "REJECTED", 9, { specVersion: { index: 1 } }),
+      version: 1,
+      wantMs: t0 + 14_000,
+    },
+    {
+      name: "rejected, but the service has changed since: at once",
+      last: made(0, "REJECTED", 9, { specVersion: { index: 1 } }),
+      version: 2,
+      wantMs: 0,
+    },
+    {
+      name: "failed: at once, its successor prepares during the delay",
+      last: made(0, "FAILED", 9, { specVersion: { index: 1 } }),
+      version: 1,
+      wantMs: 0,
+    },
+  ];
+  for (const { name, last, version, wantMs } of cases) {
+    it(name, () => assert.equal(successionTimeMs(last, version), wantMs));
   }
 });
