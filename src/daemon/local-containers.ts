@@ -48,9 +48,10 @@ export class NodeContainers implements LocalContainers {
   }
 
   logs(id: string, options: ContainerLogOptions): AsyncIterable<ContainerLogEntry> {
-    const { sinceMs, untilMs, ...rest } = options;
+    const { tail, sinceMs, untilMs, ...rest } = options;
     return this.#deps.runtime.logs(id, {
       ...rest,
+      ...(tail < 0 ? {} : { tail }),
       ...(sinceMs === undefined ? {} : { sinceMs }),
       ...(untilMs === undefined ? {} : { untilMs }),
     });

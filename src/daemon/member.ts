@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
@@ -6,6 +7,7 @@ import type { Random } from "../base/random.ts";
 import { renewCertificate } from "../ca/ca-client.ts";
 import { KeyFile } from "../ca/key-file.ts";
 import { CertificateRenewer } from "../ca/renewer.ts";
+import { subjectDer } from "../ca/root-ca.ts";
 import type { NodeDescription } from "../gen/skep/NodeDescription.ts";
 import type { SessionMessage } from "../gen/skep/SessionMessage.ts";
 import type { NewCluster } from "../manager/cluster-init.ts";
@@ -125,11 +127,17 @@ export class Member {
   }
 
   describe(): NodeDescription {
+    const { rootCaPem } = this.#identity.current();
+    const root = new X509Certificate(rootCaPem);
     return describeNode({
       hostname: hostname(),
       labels: this.#deps.config.labels,
       dataPathAddress: this.#state.dataPathAddress,
-      trustRootPem: this.#identity.current().rootCaPem,
+      trust: {
+        rootPem: rootCaPem,
+        subject: subjectDer(root),
+        publicKey: root.publicKey.export({ type: "spki", format: "der" }),
+      },
     });
   }
 

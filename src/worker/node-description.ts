@@ -9,8 +9,12 @@ export interface NodeDescriptionOptions {
   readonly hostname: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly dataPathAddress: string;
-  /** PEM of the root(s) this node trusts. */
-  readonly trustRootPem: string;
+  /** The root this node trusts: PEM, and DER of its subject and public key. */
+  readonly trust: {
+    readonly rootPem: string;
+    readonly subject: Uint8Array;
+    readonly publicKey: Uint8Array;
+  };
 }
 
 /** What this node offers the cluster: platform, processors, memory, drivers. */
@@ -34,9 +38,9 @@ export function describeNode(options: NodeDescriptionOptions): NodeDescription {
       ],
     },
     tlsInfo: {
-      trustRoot: Buffer.from(options.trustRootPem),
-      certIssuerSubject: Buffer.alloc(0),
-      certIssuerPublicKey: Buffer.alloc(0),
+      trustRoot: Buffer.from(options.trust.rootPem),
+      certIssuerSubject: Buffer.from(options.trust.subject),
+      certIssuerPublicKey: Buffer.from(options.trust.publicKey),
     },
     dataPathAddress: options.dataPathAddress,
   };
