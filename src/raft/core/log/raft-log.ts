@@ -30,9 +30,9 @@ export class RaftLog {
     const truncated = storage.firstIndex() - 1;
     this.#applied = Math.max(start.applied, truncated);
     this.#applying = this.#applied;
-    this.#committed = Math.max(start.committed, truncated);
+    // What was applied is committed, though the hard state that says so may not be durable yet.
+    this.#committed = Math.max(start.committed, this.#applied);
     assert(this.#committed <= this.lastIndex(), "the log ends before what was committed");
-    assert(this.#applied <= this.#committed, "more was applied than committed");
   }
 
   get committed(): number {
