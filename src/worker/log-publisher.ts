@@ -132,7 +132,7 @@ export class LogPublisher {
     const streams = options?.streams ?? [];
     const entries = this.#deps.runtime.logs(containerIdOf(task.id), {
       follow: options?.follow ?? false,
-      tail: options?.tail ?? -1,
+      ...(options !== null && options.tail >= 0 ? { tail: options.tail } : {}),
       ...(options?.since ? { sinceMs: timestampMs(options.since) } : {}),
       ...(options?.until ? { untilMs: timestampMs(options.until) } : {}),
       stdout: streams.length === 0 || streams.includes("STDOUT"),
