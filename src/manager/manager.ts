@@ -3,7 +3,6 @@ import { ClusterError, isClusterError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { caHandlers, caRoles, isRemoved } from "../ca/ca-server.ts";
-import type { LeaveRaftRequestInput } from "../gen/skep/LeaveRaftRequest.ts";
 import type { Peer } from "../gen/skep/Peer.ts";
 import type { RaftMember } from "../gen/skep/RaftMember.ts";
 import type { SubscribeLogsMessage } from "../gen/skep/SubscribeLogsMessage.ts";
@@ -21,6 +20,7 @@ import type { ControlMethods } from "./control/methods.ts";
 import type { Dispatcher } from "./dispatcher/dispatcher.ts";
 import { dispatcherHandlers, dispatcherRoles } from "./dispatcher/dispatcher-server.ts";
 import { Leadership } from "./leadership.ts";
+import { leaveRaft } from "./leave-raft.ts";
 import type { LogBroker } from "./log-broker.ts";
 import {
   logBrokerHandlers,
@@ -32,8 +32,8 @@ import {
 import { leaderAddressOf, type RaftControl } from "./raft-control.ts";
 import { joinRaft, raftMembershipHandlers, raftMembershipRoles } from "./raft-membership.ts";
 
-const leaveTimeoutMs = 5_000;
-const leavePollMs = 50;
+const catchUpMaxMs = 10_000;
+const pollMs = 20;
 
 export interface ManagerOptions {
   readonly nodeId: string;
@@ -166,29 +166,7 @@ export class Manager {
 
   /** Leaves the group for good: hands leadership over and has the next leader take this member out. No-op for a single manager. */
   async leaveRaft(): Promise<void> {
-    const raft = this.#mustRaft();
-    const { raftId, members } = raft.status();
-    if (members.every((member) => member.raftId === raftId)) return;
-    if (raft.status().leaderId === raftId) await raft.transferLeadership();
-    const { clock, channels } = this.#deps;
-    const untilMs = clock.monotonic() + leaveTimeoutMs;
-    for (;;) {
-      const leader = this.leaderAddress();
-      if (leader !== undefined && raft.status().leaderId !== raftId) {
-        await channels.unary<LeaveRaftRequestInput, object>(
-          leader,
-          "RaftMembership",
-          "Leave",
-          { nodeId: this.#options.nodeId },
-          { timeoutMs: leaveTimeoutMs },
-        );
-        return;
-      }
-      if (clock.monotonic() >= untilMs) {
-        throw new ClusterError("UNAVAILABLE", "no other manager took over the leadership");
-      }
-      await sleep(clock, leavePollMs);
-    }
+    await leaveRaft(this.#options.nodeId, this.#mustRaft(), this.#deps);
   }
 
   /** Hands leadership over when there is somebody to take it, and ends taking part. The daemon's server goes on without our services. */
@@ -237,6 +215,16 @@ export class Manager {
     });
     this.#leadership.start();
     if (isBootstrap) await ready;
+    if (raftId === 0) await this.#untilCaughtUp();
+  }
+
+  /** A joiner that does not know the cluster yet could answer nobody; it goes on catching up if that takes long. */
+  async #untilCaughtUp(): Promise<void> {
+    const { clock } = this.#deps;
+    const untilMs = clock.monotonic() + catchUpMaxMs;
+    while (this.store.view().cluster() === undefined && clock.monotonic() < untilMs) {
+      await sleep(clock, pollMs, this.#stopping.signal);
+    }
   }
 
   #addServices(): void {
@@ -258,7 +246,7 @@ export class Manager {
     const state = caStateOver({ store, isLeader, leaderAddress, readBarrier });
     add("NodeCa", caHandlers({ state, clock, random }), caRoles);
     const raft = (): RaftControl | undefined => this.#raft;
-    const membership = raftMembershipHandlers({ raft, isLeader, store, channels, random });
+    const membership = raftMembershipHandlers({ raft, store, channels, random });
     add("RaftMembership", membership, raftMembershipRoles);
     add("Logs", logsHandlers(logs), logsRoles);
     add("LogBroker", logBrokerHandlers(logs), logBrokerRoles);

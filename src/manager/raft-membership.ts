@@ -25,7 +25,6 @@ const raftIdBytes = 6;
 
 export interface RaftMembershipDeps {
   readonly raft: () => RaftControl | undefined;
-  readonly isLeader: () => boolean;
   readonly store: Pick<Store, "view">;
   readonly channels: Pick<ChannelPool, "unary">;
   readonly random: Random;
@@ -43,7 +42,7 @@ export function raftMembershipHandlers(
 ): ServiceHandlers<RaftMembershipHandlers> {
   const leading = (): RaftControl => {
     const raft = deps.raft();
-    if (raft === undefined || !deps.isLeader()) {
+    if (raft === undefined || !raft.status().isLeader) {
       throw notLeader(raft === undefined ? undefined : leaderAddressOf(raft));
     }
     return raft;
