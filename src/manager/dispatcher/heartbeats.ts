@@ -7,6 +7,8 @@ export const graceFactor = 3;
  * with the leader is noticed no later than any other. */
 export const unknownGraceFactor = 2;
 const jitterShare = 0.1;
+/** A timer that is so late says that we stood still (suspended, overloaded), not that the nodes did: they get another chance. */
+const stallMs = 2_000;
 
 /** Knows of which nodes a heartbeat is overdue. */
 export class Heartbeats {
@@ -22,7 +24,12 @@ export class Heartbeats {
   /** The node was heard of; it must be heard of again within `graceMs`. */
   beat(nodeId: string, graceMs: number): void {
     this.#timers.get(nodeId)?.cancel();
+    const dueMs = this.#clock.monotonic() + graceMs;
     const timer = this.#clock.setTimer(graceMs, () => {
+      if (this.#clock.monotonic() - dueMs > stallMs) {
+        this.beat(nodeId, graceMs);
+        return;
+      }
       this.#timers.delete(nodeId);
       this.#onOverdue(nodeId);
     });
