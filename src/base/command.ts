@@ -1,11 +1,12 @@
-import { spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import { ClusterError } from "./errors.ts";
+import { posixSpawn } from "./posix-spawn.ts";
 
 const outputBytesMax = 4 * 1024 * 1024;
 
 export interface CommandOptions {
   readonly input?: string | Uint8Array;
-  /** After this the process group gets SIGKILL and the call fails with DEADLINE_EXCEEDED. */
+  /** After this the program gets SIGKILL and the call fails with DEADLINE_EXCEEDED. */
   readonly timeoutMs?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
@@ -18,50 +19,32 @@ export interface CommandResult {
 }
 
 /** Runs a program to its end, never through a shell. Resolves for any exit code; output past 4 MiB is dropped. */
-export function tryCommand(
+export async function tryCommand(
   file: string,
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   const timeoutMs = options.timeoutMs ?? 30_000;
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      stdio: ["pipe", "pipe", "pipe"],
-      ...(options.env === undefined ? {} : { env: options.env }),
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      child.kill("SIGKILL");
-    }, timeoutMs);
-    collect(child.stdout, stdout);
-    collect(child.stderr, stderr);
-    child.stdin.on("error", () => {}); // the program may close its input early
-    child.stdin.end(options.input);
-    child.on("error", (error) => {
-      clearTimeout(timer);
-      reject(
-        new ClusterError("INTERNAL", `cannot run ${file}: ${error.message}`, { cause: error }),
-      );
-    });
-    child.on("close", (code, signal) => {
-      clearTimeout(timer);
-      if (timedOut) {
-        reject(
-          new ClusterError("DEADLINE_EXCEEDED", `${file} did not finish within ${timeoutMs} ms`),
-        );
-        return;
-      }
-      resolve({
-        exitCode: code ?? (signal === null ? 1 : 128),
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString(),
-      });
-    });
+  const child = posixSpawn(file, args, {
+    input: options.input ?? "",
+    env: options.env ?? process.env,
+    cwd: options.cwd,
   });
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    process.kill(child.pid, "SIGKILL");
+    // What it started may still hold its outputs.
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }, timeoutMs);
+  const [stdout, stderr] = await Promise.all([collect(child.stdout), collect(child.stderr)]);
+  clearTimeout(timer);
+  const exitCode = await child.reap();
+  if (timedOut) {
+    throw new ClusterError("DEADLINE_EXCEEDED", `${file} did not finish within ${timeoutMs} ms`);
+  }
+  return { exitCode, stdout, stderr };
 }
 
 /** As tryCommand, but a non-zero exit is an INTERNAL error carrying the program's stderr. */
@@ -78,10 +61,15 @@ export async function runCommand(
   return result;
 }
 
-function collect(stream: NodeJS.ReadableStream, chunks: Buffer[]): void {
+function collect(stream: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  stream.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes <= outputBytesMax) chunks.push(chunk);
+  return new Promise((resolve) => {
+    stream.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= outputBytesMax) chunks.push(chunk);
+    });
+    stream.on("error", () => {}); // "close" follows
+    stream.on("close", () => resolve(Buffer.concat(chunks).toString()));
   });
 }
