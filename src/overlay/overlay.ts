@@ -383,7 +383,10 @@ export class Overlay {
   #addSandbox(record: SandboxRecord): Sandbox {
     const turn = turnOf(record.containerId);
     const sandbox = new Sandbox(record, this.#sandboxPath(record.containerId), () =>
-      planBalancer(record.attachments, this.#virtualIps, turn),
+      // Without a network there is nothing to balance, and no table.
+      record.attachments.length === 0
+        ? ""
+        : planBalancer(record.attachments, this.#virtualIps, turn),
     );
     this.#sandboxes.set(record.containerId, sandbox);
     return sandbox;
