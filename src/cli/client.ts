@@ -1,4 +1,4 @@
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import type { ClientRequest, IncomingMessage, request } from "node:http";
 import type { Readable } from "node:stream";
 import { ClusterError } from "../base/errors.ts";
 
@@ -61,13 +61,14 @@ export class ApiClient {
   }
 
   /** A connection that carries raw bytes both ways after the answer (exec, attach). */
-  hijack(
+  async hijack(
     path: string,
     body: unknown,
   ): Promise<{ readonly input: NodeJS.WritableStream; readonly output: Readable }> {
-    return new Promise((resolve, reject) => {
+    const http = await import("node:http");
+    return await new Promise((resolve, reject) => {
       const text = JSON.stringify(body);
-      const call = this.#request("POST", path, {
+      const call = this.#request(http.request, "POST", path, {
         Connection: "Upgrade",
         Upgrade: "tcp",
         "Content-Type": "application/json",
@@ -98,7 +99,7 @@ export class ApiClient {
     }
   }
 
-  #send(
+  async #send(
     method: string,
     path: string,
     { query = {}, body, upload, headers = {} }: CallOptions,
@@ -109,27 +110,35 @@ export class ApiClient {
       if (value !== undefined) search.set(key, String(value));
     }
     const full = search.size === 0 ? path : `${path}?${search}`;
-    return new Promise((resolve, reject) => {
-      const call = this.#request(method, full, {
+    // Loaded when needed: help and wrong usage do not wait for it.
+    const http = await import("node:http");
+    return await new Promise((resolve, reject) => {
+      const call = this.#request(http.request, method, full, {
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...headers,
       });
-      const abort = (): void => void call.destroy();
-      signal?.addEventListener("abort", abort, { once: true });
+      if (signal?.aborted === true) call.destroy();
+      signal?.addEventListener("abort", () => void call.destroy(), { once: true });
       call.on("error", (error) => reject(this.#unreachable(error)));
       call.on("response", resolve);
+      upload?.on("error", (error) => call.destroy(error));
       if (upload !== undefined) upload.pipe(call);
       else call.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
 
-  #request(method: string, path: string, headers: Record<string, string>): ClientRequest {
+  #request(
+    send: typeof request,
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+  ): ClientRequest {
     const tcp = /^tcp:\/\/(.*):(\d+)$/.exec(this.#host);
     const target =
       tcp === null
         ? { socketPath: this.#host.slice("unix://".length) }
         : { host: tcp[1], port: Number(tcp[2]) };
-    return request({ ...target, method, path, headers });
+    return send({ ...target, method, path, headers });
   }
 
   #unreachable(error: Error): Error {

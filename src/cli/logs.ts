@@ -5,39 +5,38 @@ import { invalid, parseDuration } from "./values.ts";
 export interface LogFlags {
   readonly follow?: boolean;
   readonly since?: string;
+  readonly until?: string;
   readonly tail: string;
   readonly timestamps?: boolean;
-  /** Prefix each line with the task it came from. */
-  readonly details?: boolean;
-  readonly serviceName?: string;
+  /** Turns what names the source of a line into what is shown before it; absent for one container's log. */
+  readonly prefix?: (details: ReadonlyMap<string, string>) => string;
   /** The output is not framed. */
   readonly tty?: boolean;
 }
 
 /** Copies the logs at `path` to standard output and error until they end or Ctrl-C. */
 export async function copyLogs(session: Session, path: string, flags: LogFlags): Promise<void> {
-  const since = flags.since === undefined ? undefined : sinceSeconds(flags.since, session.now());
-  const body = await session.client.stream(
-    "GET",
-    path,
-    {
-      query: {
-        stdout: 1,
-        stderr: 1,
-        follow: flags.follow ? 1 : 0,
-        tail: flags.tail,
-        timestamps: flags.timestamps ? 1 : 0,
-        details: flags.details ? 1 : 0,
-        since,
-      },
-    },
-    session.interrupted,
-  );
+  if (flags.tail !== "all" && !/^\d+$/.test(flags.tail)) {
+    throw invalid("--tail", flags.tail, "a number of lines or all");
+  }
+  const time = (flag: string, text: string | undefined): number | undefined =>
+    text === undefined ? undefined : timeSeconds(flag, text, session.now());
+  const { prefix, timestamps = false } = flags;
+  const query = {
+    stdout: 1,
+    stderr: 1,
+    follow: flags.follow ? 1 : 0,
+    tail: flags.tail,
+    timestamps: timestamps ? 1 : 0,
+    details: prefix === undefined ? 0 : 1,
+    since: time("--since", flags.since),
+    until: time("--until", flags.until),
+  };
+  const body = await session.client.stream("GET", path, { query }, session.interrupted);
   try {
     for await (const frame of frames(body, flags.tty === true)) {
-      const text = flags.details
-        ? withTask(frame.data.toString(), flags.serviceName ?? "")
-        : frame.data;
+      const text =
+        prefix === undefined ? frame.data : prefixed(frame.data.toString(), timestamps, prefix);
       (frame.stream === "stderr" ? process.stderr : process.stdout).write(text);
     }
   } catch (error) {
@@ -68,27 +67,32 @@ export async function* frames(body: Readable, raw: boolean): AsyncGenerator<Fram
   }
 }
 
-// "com.docker.swarm.node.id=N,com.docker.swarm.service.id=S,com.docker.swarm.task.id=T text"
-function withTask(line: string, service: string): string {
-  const at = line.indexOf(" ");
+/** Pure: "[time] key=value,… text" with what `prefix` makes of the details before the text. */
+export function prefixed(
+  line: string,
+  timestamps: boolean,
+  prefix: (details: ReadonlyMap<string, string>) => string,
+): string {
+  const match = /^(\S+ )?(\S*com\.docker\.swarm\.task\.id=\S*) ([\s\S]*)$/.exec(line);
+  if (match === null || timestamps !== (match[1] !== undefined)) return line;
+  const [, time = "", pairs = "", text = ""] = match;
   const details = new Map(
-    line
-      .slice(0, at)
-      .split(",")
-      .map((pair) => pair.split("=") as [string, string]),
+    pairs.split(",").map((pair) => {
+      const at = pair.indexOf("=");
+      return [pair.slice(0, at), pair.slice(at + 1)] as const;
+    }),
   );
-  const task = details.get("com.docker.swarm.task.id");
-  const node = details.get("com.docker.swarm.node.id");
-  if (task === undefined) return line;
-  return `${service}.${task.slice(0, 12)}@${(node ?? "").slice(0, 12)}    | ${line.slice(at + 1)}`;
+  return `${time}${prefix(details)}    | ${text}`;
 }
 
-function sinceSeconds(text: string, nowMs: number): number {
+/** A time or a duration before now, in seconds since 1970. INVALID_ARGUMENT names the flag. */
+export function timeSeconds(flag: string, text: string, nowMs: number): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
   const at = Date.parse(text);
   if (!Number.isNaN(at)) return at / 1000;
   try {
-    return (nowMs - parseDuration("--since", text) / 1e6) / 1000;
+    return (nowMs - parseDuration(flag, text) / 1e6) / 1000;
   } catch {
-    throw invalid("--since", text, "an RFC 3339 time or a duration such as 10m");
+    throw invalid(flag, text, "an RFC 3339 time or a duration such as 10m");
   }
 }

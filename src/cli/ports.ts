@@ -1,5 +1,5 @@
 import type { PortJson } from "../rest/wire/service.ts";
-import { invalid, parseChoice, parseFields } from "./values.ts";
+import { invalid, parseChoice, parseEntries } from "./values.ts";
 
 const wanted =
   "[published:]target[/protocol] or published=8080,target=80[,protocol=tcp][,mode=ingress]";
@@ -11,7 +11,7 @@ export function parsePublish(text: string): PortJson[] {
 
 function parseLong(text: string): PortJson {
   const port: PortJson = { Protocol: "tcp", PublishMode: "ingress" };
-  for (const [key, value] of parseFields(text)) {
+  for (const [key, value] of parseEntries(text)) {
     switch (key) {
       case "target":
         port.TargetPort = portNumber(value, text);

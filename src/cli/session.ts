@@ -1,4 +1,6 @@
-import type { ApiClient } from "./client.ts";
+import { errorMessage } from "../base/errors.ts";
+import { type ApiClient, ApiError } from "./client.ts";
+import { type Column, formatList } from "./format/list.ts";
 
 /** What a command has to work with. */
 export interface Session {
@@ -41,6 +43,20 @@ export function filterQuery(
   );
 }
 
+/** Prints rows as `--format` says, or only their ids with `--quiet`. */
+export function printList(
+  session: Session,
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  options: { readonly quiet?: boolean; readonly format?: string },
+): void {
+  const text =
+    options.quiet === true
+      ? rows.map(([id = ""]) => id).join("\n")
+      : formatList(columns, rows, options.format);
+  if (text !== "") session.print(text);
+}
+
 /** For options that may be given several times. */
 export function collect(value: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), value];
@@ -57,7 +73,7 @@ export async function removeEach(
     try {
       session.print(await remove(name));
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(problemText(error));
     }
   }
   if (problems.length > 0) throw new Error(problems.join("\n"));
@@ -75,9 +91,14 @@ export async function inspectEach(
     try {
       found.push(await inspect(name));
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(problemText(error));
     }
   }
   session.print(JSON.stringify(found, null, 4));
   if (problems.length > 0) throw new Error(problems.join("\n"));
+}
+
+/** What a person is told of an error: whether the daemon said it, and what. */
+export function problemText(error: unknown): string {
+  return `${error instanceof ApiError ? "Error response from daemon: " : ""}${errorMessage(error)}`;
 }

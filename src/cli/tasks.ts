@@ -1,39 +1,71 @@
 import type { NodeJson } from "../rest/wire/node.ts";
 import type { ServiceJson } from "../rest/wire/service.ts";
 import type { TaskJson } from "../rest/wire/task.ts";
-import { formatTable } from "./format/table.ts";
 import { formatElapsed, parseTime, shortId } from "./format/units.ts";
 import { formatPort } from "./ports.ts";
-import type { Session } from "./session.ts";
+import { printList, type Session } from "./session.ts";
+
+export interface TaskListOptions {
+  readonly trunc: boolean;
+  /** False: ids instead of names. */
+  readonly resolve?: boolean;
+  readonly quiet?: boolean;
+  readonly format?: string;
+}
+
+const columns = [
+  ["ID", "ID"],
+  ["NAME", "Name"],
+  ["IMAGE", "Image"],
+  ["NODE", "Node"],
+  ["DESIRED STATE", "DesiredState"],
+  ["CURRENT STATE", "CurrentState"],
+  ["ERROR", "Error"],
+  ["PORTS", "Ports"],
+] as const;
 
 /** Prints tasks as `service ps` and `node ps` do: by slot, the newest first, earlier ones with `\_`. */
 export async function printTasks(
   session: Session,
   tasks: readonly TaskJson[],
-  options: { readonly trunc: boolean; readonly quiet?: boolean },
+  options: TaskListOptions,
 ): Promise<void> {
+  const names = options.resolve === false ? noNames : await objectNames(session);
+  printList(session, columns, taskRows(tasks, names, session.now(), options), options);
+}
+
+/** What ids of services and nodes are called. */
+export interface ObjectNames {
+  readonly services: ReadonlyMap<string, string>;
+  readonly nodes: ReadonlyMap<string, string>;
+}
+
+const noNames: ObjectNames = { services: new Map(), nodes: new Map() };
+
+/** Asks the daemon for the names of all services and nodes. */
+export async function objectNames(session: Session): Promise<ObjectNames> {
   const services = await session.client.get<ServiceJson[]>("/services");
   const nodes = await session.client.get<NodeJson[]>("/nodes");
-  const serviceNames = new Map(services.map(({ ID, Spec }) => [ID, Spec.Name]));
-  const nodeNames = new Map(nodes.map(({ ID, Description }) => [ID, Description.Hostname ?? ID]));
-  const sorted = sortTasks(tasks, serviceNames);
-  if (options.quiet === true) {
-    for (const { ID } of sorted) session.print(options.trunc ? shortId(ID) : ID);
-    return;
-  }
+  return {
+    services: new Map(services.map(({ ID, Spec }) => [ID, Spec.Name])),
+    nodes: new Map(nodes.map(({ ID, Description }) => [ID, Description.Hostname ?? ID])),
+  };
+}
+
+/** Pure: the rows of `service ps`. */
+export function taskRows(
+  tasks: readonly TaskJson[],
+  names: ObjectNames,
+  nowMs: number,
+  options: TaskListOptions,
+): string[][] {
   let previous = "";
-  const rows = sorted.map((task) => {
-    const name = taskLabel(task, serviceNames);
-    const shown = name === previous ? ` \\_ ${name}` : name;
+  return sortTasks(tasks, names.services).map((task) => {
+    const name = taskLabel(task, names.services);
+    const history = name === previous && (options.format ?? "table") === "table";
     previous = name;
-    return taskRow(task, shown, nodeNames, session.now(), options.trunc);
+    return taskRow(task, history ? ` \\_ ${name}` : name, names.nodes, nowMs, options.trunc);
   });
-  session.print(
-    formatTable(
-      ["ID", "NAME", "IMAGE", "NODE", "DESIRED STATE", "CURRENT STATE", "ERROR", "PORTS"],
-      rows,
-    ),
-  );
 }
 
 function sortTasks(
@@ -48,7 +80,8 @@ function sortTasks(
   );
 }
 
-function taskLabel(task: TaskJson, serviceNames: ReadonlyMap<string, string>): string {
+/** "web.1", or "agent.<node id>" for a task of a global service. */
+export function taskLabel(task: TaskJson, serviceNames: ReadonlyMap<string, string>): string {
   const service = serviceNames.get(task.ServiceID ?? "") ?? task.ServiceID ?? "";
   return `${service}.${task.Slot ? task.Slot : (task.NodeID ?? "")}`;
 }
@@ -69,7 +102,7 @@ function taskRow(
     trunc ? shortId(task.ID) : task.ID,
     name,
     trunc ? (image.split("@")[0] ?? image) : image,
-    nodeNames.get(task.NodeID ?? "") ?? "",
+    nodeNames.get(task.NodeID ?? "") ?? task.NodeID ?? "",
     capital(task.DesiredState ?? ""),
     `${capital(state)} ${elapsed} ago`,
     error === "" ? "" : `"${trunc ? shortError : error}"`,

@@ -20,7 +20,7 @@ export function parseDuration(flag: string, text: string): number {
     throw invalid(flag, text, "a duration such as 10s or 1m30s");
   }
   return parts.reduce(
-    (sum, [, value, unit]) => sum + Number(value) * (durationUnits[unit ?? ""] ?? 0),
+    (sum, [, value, unit]) => sum + Math.round(Number(value) * (durationUnits[unit ?? ""] ?? 0)),
     0,
   );
 }
@@ -81,14 +81,12 @@ export function splitPair(text: string): [string, string] {
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** "type=volume,source=a,readonly" as a map; a key alone is "true". */
-export function parseFields(text: string): Map<string, string> {
-  return new Map(
-    text.split(",").map((part) => {
-      const [key, value] = splitPair(part);
-      return [key.trim().toLowerCase(), part.includes("=") ? value : "true"];
-    }),
-  );
+/** "type=volume,source=a,readonly" as keys and values; a key alone has the value "true". Blanks and case of keys do not matter. */
+export function parseEntries(text: string): (readonly [key: string, value: string])[] {
+  return text.split(",").map((part) => {
+    const [key, value] = splitPair(part);
+    return [key.trim().toLowerCase(), part.includes("=") ? value : "true"] as const;
+  });
 }
 
 export function invalid(flag: string, text: string, wanted: string): ClusterError {

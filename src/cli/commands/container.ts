@@ -1,8 +1,15 @@
 import type { Command } from "commander";
-import { formatTable } from "../format/table.ts";
+import { formatHelp } from "../format/list.ts";
 import { formatAge, shortId } from "../format/units.ts";
 import { copyLogs, frames } from "../logs.ts";
-import { collect, filterQuery, inspectEach, type OpenSession, type Session } from "../session.ts";
+import {
+  collect,
+  filterQuery,
+  inspectEach,
+  type OpenSession,
+  printList,
+  type Session,
+} from "../session.ts";
 
 interface ContainerSummary {
   readonly Id: string;
@@ -28,6 +35,24 @@ interface ExecOptions {
   workdir?: string;
 }
 
+interface ListOptions {
+  all?: boolean;
+  filter?: string[];
+  trunc: boolean;
+  quiet?: boolean;
+  format?: string;
+}
+
+const columns = [
+  ["CONTAINER ID", "ID"],
+  ["IMAGE", "Image"],
+  ["COMMAND", "Command"],
+  ["CREATED", "RunningFor"],
+  ["STATUS", "Status"],
+  ["PORTS", "Ports"],
+  ["NAMES", "Names"],
+] as const;
+
 /** `skep ps`, `exec`, `logs`, `inspect`: the containers of this node. */
 export function addContainerCommands(program: Command, open: OpenSession): void {
   program
@@ -36,11 +61,9 @@ export function addContainerCommands(program: Command, open: OpenSession): void 
     .option("-a, --all", "also those that ended")
     .option("-f, --filter <filter>", "key=value", collect)
     .option("--no-trunc", "whole ids")
+    .option("--format <format>", formatHelp)
     .option("-q, --quiet", "only ids")
-    .action(
-      async (options: { all?: boolean; filter?: string[]; trunc: boolean; quiet?: boolean }) =>
-        list(open(), options),
-    );
+    .action(async (options: ListOptions) => list(open(), options));
   program
     .command("exec")
     .description("Run a command in a running container of this node")
@@ -61,12 +84,19 @@ export function addContainerCommands(program: Command, open: OpenSession): void 
     .argument("<container>")
     .option("-f, --follow", "go on with new lines")
     .option("--since <time>", "RFC 3339 time or a duration such as 10m")
+    .option("--until <time>", "RFC 3339 time or a duration such as 10m")
     .option("-n, --tail <n>", "lines from the end", "all")
     .option("-t, --timestamps", "show times")
     .action(
       async (
         name: string,
-        options: { follow?: boolean; since?: string; tail: string; timestamps?: boolean },
+        options: {
+          follow?: boolean;
+          since?: string;
+          until?: string;
+          tail: string;
+          timestamps?: boolean;
+        },
       ) => {
         const session = open();
         const path = `/containers/${encodeURIComponent(name)}`;
@@ -86,21 +116,13 @@ export function addContainerCommands(program: Command, open: OpenSession): void 
     });
 }
 
-async function list(
-  session: Session,
-  options: { all?: boolean; filter?: string[]; trunc: boolean; quiet?: boolean },
-): Promise<void> {
+async function list(session: Session, options: ListOptions): Promise<void> {
   const containers = await session.client.get<ContainerSummary[]>("/containers/json", {
     all: options.all ? 1 : 0,
     filters: filterQuery(options.filter),
   });
-  const id = ({ Id }: ContainerSummary): string => (options.trunc ? shortId(Id) : Id);
-  if (options.quiet === true) {
-    for (const container of containers) session.print(id(container));
-    return;
-  }
   const rows = containers.map((container) => [
-    id(container),
+    options.trunc ? shortId(container.Id) : container.Id,
     container.Image.split("@")[0] ?? container.Image,
     `"${options.trunc && container.Command.length > 20 ? `${container.Command.slice(0, 19)}…` : container.Command}"`,
     formatAge(session.now() - container.Created * 1000),
@@ -112,9 +134,7 @@ async function list(
     ).join(", "),
     container.Names.map((name) => name.replace(/^\//, "")).join(","),
   ]);
-  session.print(
-    formatTable(["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"], rows),
-  );
+  printList(session, columns, rows, options);
 }
 
 /** Resolves with the command's exit code. */

@@ -1,37 +1,134 @@
 import { createReadStream, createWriteStream } from "node:fs";
+import { access } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
+import { ClusterError } from "../../base/errors.ts";
 import type { ImageDeleteJson, ImageSummaryJson, ProgressJson } from "../../rest/wire/image.ts";
-import { formatTable } from "../format/table.ts";
+import type { CallOptions } from "../client.ts";
+import { formatHelp } from "../format/list.ts";
 import { formatAge, formatBytes, shortId } from "../format/units.ts";
-import { inspectEach, type OpenSession, type Session } from "../session.ts";
+import { registryAuthHeaders } from "../registry-auth.ts";
+import {
+  collect,
+  filterQuery,
+  inspectEach,
+  type OpenSession,
+  printList,
+  removeEach,
+  type Session,
+} from "../session.ts";
 
-/** `skep image …` */
+interface ListOptions {
+  all?: boolean;
+  filter?: string[];
+  quiet?: boolean;
+  trunc: boolean;
+  format?: string;
+}
+
+interface LoadOptions {
+  input?: string;
+  quiet?: boolean;
+}
+
+interface PullOptions {
+  quiet?: boolean;
+  platform?: string;
+}
+
+const columns = [
+  ["REPOSITORY", "Repository"],
+  ["TAG", "Tag"],
+  ["IMAGE ID", "ID"],
+  ["CREATED", "CreatedSince"],
+  ["SIZE", "Size"],
+] as const;
+
+/** `skep image …`, and docker's short forms: images, load, pull, rmi. */
 export function addImageCommands(program: Command, open: OpenSession): void {
   const image = program.command("image").description("Manage the images of this node");
-  image
-    .command("ls")
-    .alias("list")
+  addList(image, "ls", open).alias("list");
+  addList(program, "images", open);
+  addLoad(image, open);
+  addLoad(program, open);
+  addPull(image, open);
+  addPull(program, open);
+  addRemove(image, "rm", open).alias("remove");
+  addRemove(program, "rmi", open);
+  addOthers(image, open);
+}
+
+function addList(parent: Command, name: string, open: OpenSession): Command {
+  return parent
+    .command(name)
     .description("List images")
+    .argument("[repository]", "only this repository[:tag]")
+    .option("-a, --all", "accepted; there are no intermediate images")
+    .option("-f, --filter <filter>", "key=value", collect)
     .option("-q, --quiet", "only ids")
     .option("--no-trunc", "whole ids")
-    .action(async (options: { quiet?: boolean; trunc: boolean }) => list(open(), options));
-  image
+    .option("--format <format>", formatHelp)
+    .action(async (repository: string | undefined, options: ListOptions) =>
+      list(open(), repository, options),
+    );
+}
+
+function addLoad(parent: Command, open: OpenSession): void {
+  parent
     .command("load")
     .description("Load images from an archive of `docker save` or an OCI layout")
     .option("-i, --input <file>", "archive; standard input without it")
     .option("-q, --quiet", "no progress")
-    .action(async (options: { input?: string; quiet?: boolean }) => {
-      const upload = options.input === undefined ? process.stdin : createReadStream(options.input);
-      await follow(
-        open(),
-        "/images/load",
-        { quiet: options.quiet ? 1 : 0 },
-        options.quiet ?? false,
-        upload,
-      );
+    .action(async ({ input, quiet = false }: LoadOptions) => {
+      if (input === undefined && process.stdin.isTTY) {
+        throw new ClusterError("INVALID_ARGUMENT", "name an archive with --input, or pipe it in");
+      }
+      if (input !== undefined) await access(input);
+      const upload = input === undefined ? process.stdin : createReadStream(input);
+      await follow(open(), "/images/load", { query: { quiet: quiet ? 1 : 0 }, upload }, quiet);
     });
+}
+
+function addPull(parent: Command, open: OpenSession): void {
+  parent
+    .command("pull")
+    .description("Fetch an image from its registry")
+    .argument("<image>")
+    .option("-q, --quiet", "no progress")
+    .option("--platform <os/arch>", "another platform than this node's")
+    .action(async (name: string, { quiet = false, platform }: PullOptions) => {
+      const [fromImage, tag] = splitReference(name);
+      const options = {
+        query: { fromImage, tag, platform },
+        headers: await registryAuthHeaders(name),
+      };
+      await follow(open(), "/images/create", options, quiet);
+    });
+}
+
+function addRemove(parent: Command, name: string, open: OpenSession): Command {
+  return parent
+    .command(name)
+    .description("Remove images")
+    .argument("<image...>")
+    .option("-f, --force", "also with several names")
+    .action(async (names: string[], options: { force?: boolean }) => {
+      const session = open();
+      await removeEach(session, names, async (name) => {
+        const removed = await session.client.delete<ImageDeleteJson[]>(`/images/${name}`, {
+          force: options.force ? 1 : 0,
+        });
+        return removed
+          .map((entry) =>
+            "Untagged" in entry ? `Untagged: ${entry.Untagged}` : `Deleted: ${entry.Deleted}`,
+          )
+          .join("\n");
+      });
+    });
+}
+
+function addOthers(image: Command, open: OpenSession): void {
   image
     .command("save")
     .description("Write images to an archive")
@@ -41,17 +138,6 @@ export function addImageCommands(program: Command, open: OpenSession): void {
       const query = new URLSearchParams(names.map((name): [string, string] => ["names", name]));
       const body = await open().client.stream("GET", `/images/get?${query}`);
       await pipeline(body, createWriteStream(options.output));
-    });
-  image
-    .command("pull")
-    .description("Fetch an image from its registry")
-    .argument("<image>")
-    .option("-q, --quiet", "no progress")
-    .option("--platform <os/arch>", "another platform than this node's")
-    .action(async (name: string, options: { quiet?: boolean; platform?: string }) => {
-      const [fromImage, tag] = splitReference(name);
-      const query = { fromImage, tag, platform: options.platform };
-      await follow(open(), "/images/create", query, options.quiet ?? false);
     });
   image
     .command("tag")
@@ -70,29 +156,17 @@ export function addImageCommands(program: Command, open: OpenSession): void {
       const session = open();
       await inspectEach(session, names, (name) => session.client.get(`/images/${name}/json`));
     });
-  image
-    .command("rm")
-    .alias("remove")
-    .description("Remove images")
-    .argument("<image...>")
-    .option("-f, --force", "also with several names")
-    .action(async (names: string[], options: { force?: boolean }) => {
-      const session = open();
-      for (const name of names) {
-        const removed = await session.client.delete<ImageDeleteJson[]>(`/images/${name}`, {
-          force: options.force ? 1 : 0,
-        });
-        for (const entry of removed) {
-          session.print(
-            "Untagged" in entry ? `Untagged: ${entry.Untagged}` : `Deleted: ${entry.Deleted}`,
-          );
-        }
-      }
-    });
 }
 
-async function list(session: Session, options: { quiet?: boolean; trunc: boolean }): Promise<void> {
-  const images = await session.client.get<ImageSummaryJson[]>("/images/json");
+async function list(
+  session: Session,
+  repository: string | undefined,
+  options: ListOptions,
+): Promise<void> {
+  const more = repository === undefined ? {} : { reference: [repository] };
+  const images = await session.client.get<ImageSummaryJson[]>("/images/json", {
+    filters: filterQuery(options.filter, more),
+  });
   const id = ({ Id }: ImageSummaryJson): string => (options.trunc ? shortId(Id) : Id);
   if (options.quiet === true) {
     for (const image of images) session.print(id(image));
@@ -105,22 +179,24 @@ async function list(session: Session, options: { quiet?: boolean; trunc: boolean
       return [name.slice(0, at), name.slice(at + 1), id(image), age, formatBytes(image.Size)];
     }),
   );
-  session.print(formatTable(["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], rows));
+  printList(session, columns, rows, options);
 }
 
+// Prints the lines of progress; an error may come among them, after the answer began.
 async function follow(
   session: Session,
   path: string,
-  query: Record<string, string | number | undefined>,
+  options: CallOptions,
   quiet: boolean,
-  upload?: NodeJS.ReadStream | ReturnType<typeof createReadStream>,
 ): Promise<void> {
-  const headers = upload === undefined ? {} : { "Content-Type": "application/x-tar" };
-  const body = await session.client.stream("POST", path, {
-    query,
-    headers,
-    ...(upload === undefined ? {} : { upload }),
-  });
+  const headers =
+    options.upload === undefined ? options.headers : { "Content-Type": "application/x-tar" };
+  const body = await session.client.stream(
+    "POST",
+    path,
+    { ...options, ...(headers === undefined ? {} : { headers }) },
+    session.interrupted,
+  );
   for await (const line of createInterface({ input: body })) {
     if (line.trim() === "") continue;
     const { error, stream, status, id, progressDetail } = JSON.parse(line) as ProgressJson;

@@ -1,8 +1,16 @@
 import type { Command } from "commander";
 import type { NetworkCreateResponseJson, NetworkJson } from "../../rest/wire/network.ts";
-import { formatTable } from "../format/table.ts";
+import { ApiError } from "../client.ts";
+import { formatHelp } from "../format/list.ts";
 import { shortId } from "../format/units.ts";
-import { collect, filterQuery, inspectEach, type OpenSession, removeEach } from "../session.ts";
+import {
+  collect,
+  filterQuery,
+  inspectEach,
+  type OpenSession,
+  printList,
+  removeEach,
+} from "../session.ts";
 import { parseLabels } from "../values.ts";
 
 interface CreateOptions {
@@ -16,6 +24,20 @@ interface CreateOptions {
   label?: string[];
   opt?: string[];
 }
+
+interface ListOptions {
+  filter?: string[];
+  quiet?: boolean;
+  trunc: boolean;
+  format?: string;
+}
+
+const columns = [
+  ["NETWORK ID", "ID"],
+  ["NAME", "Name"],
+  ["DRIVER", "Driver"],
+  ["SCOPE", "Scope"],
+] as const;
 
 /** `skep network …` */
 export function addNetworkCommands(program: Command, open: OpenSession): void {
@@ -64,18 +86,19 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
     .option("-f, --filter <filter>", "key=value", collect)
     .option("-q, --quiet", "only ids")
     .option("--no-trunc", "whole ids")
-    .action(async (options: { filter?: string[]; quiet?: boolean; trunc: boolean }) => {
+    .option("--format <format>", formatHelp)
+    .action(async (options: ListOptions) => {
       const session = open();
       const filters = filterQuery(options.filter);
       const networks = await session.client.get<NetworkJson[]>("/networks", { filters });
       networks.sort((a, b) => a.Name.localeCompare(b.Name));
-      const id = ({ Id }: NetworkJson): string => (options.trunc ? shortId(Id) : Id);
-      if (options.quiet === true) {
-        for (const entry of networks) session.print(id(entry));
-        return;
-      }
-      const rows = networks.map((entry) => [id(entry), entry.Name, entry.Driver, entry.Scope]);
-      session.print(formatTable(["NETWORK ID", "NAME", "DRIVER", "SCOPE"], rows));
+      const rows = networks.map(({ Id, Name, Driver, Scope }) => [
+        options.trunc ? shortId(Id) : Id,
+        Name,
+        Driver,
+        Scope,
+      ]);
+      printList(session, columns, rows, options);
     });
   network
     .command("inspect")
@@ -95,10 +118,16 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
     .alias("remove")
     .description("Remove networks")
     .argument("<network...>")
-    .action(async (names: string[]) => {
+    .option("-f, --force", "also when there is none")
+    .action(async (names: string[], options: { force?: boolean }) => {
       const session = open();
       await removeEach(session, names, async (name) => {
-        await session.client.delete(`/networks/${encodeURIComponent(name)}`);
+        try {
+          await session.client.delete(`/networks/${encodeURIComponent(name)}`);
+        } catch (error) {
+          const gone = error instanceof ApiError && error.status === 404;
+          if (!gone || options.force !== true) throw error;
+        }
         return name;
       });
     });

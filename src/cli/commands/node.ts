@@ -2,16 +2,17 @@ import type { Command } from "commander";
 import type { NodeJson } from "../../rest/wire/node.ts";
 import type { InfoJson } from "../../rest/wire/system.ts";
 import type { TaskJson } from "../../rest/wire/task.ts";
-import { formatTable } from "../format/table.ts";
+import { formatHelp } from "../format/list.ts";
 import {
   collect,
   filterQuery,
   inspectEach,
   type OpenSession,
+  printList,
   removeEach,
   type Session,
 } from "../session.ts";
-import { printTasks } from "../tasks.ts";
+import { printTasks, type TaskListOptions } from "../tasks.ts";
 import { parseChoice, parseLabels } from "../values.ts";
 
 interface UpdateOptions {
@@ -21,6 +22,21 @@ interface UpdateOptions {
   labelRm?: string[];
 }
 
+interface ListOptions {
+  filter?: string[];
+  quiet?: boolean;
+  format?: string;
+}
+
+const columns = [
+  ["ID", "ID"],
+  ["HOSTNAME", "Hostname"],
+  ["STATUS", "Status"],
+  ["AVAILABILITY", "Availability"],
+  ["MANAGER STATUS", "ManagerStatus"],
+  ["ENGINE VERSION", "EngineVersion"],
+] as const;
+
 /** `skep node …` */
 export function addNodeCommands(program: Command, open: OpenSession): void {
   const node = program.command("node").description("Manage the nodes of the swarm");
@@ -29,12 +45,14 @@ export function addNodeCommands(program: Command, open: OpenSession): void {
     .alias("list")
     .description("List nodes")
     .option("-f, --filter <filter>", "key=value", collect)
+    .option("--format <format>", formatHelp)
     .option("-q, --quiet", "only ids")
-    .action(async (options: { filter?: string[]; quiet?: boolean }) => list(open(), options));
+    .action(async (options: ListOptions) => list(open(), options));
   node
     .command("inspect")
     .description("Show nodes in full")
     .argument("<node...>", "self, id or host name")
+    .option("--pretty", "accepted; the output is JSON")
     .action(async (names: string[]) => {
       const session = open();
       await inspectEach(session, names, (name) => getNode(session, name));
@@ -44,20 +62,20 @@ export function addNodeCommands(program: Command, open: OpenSession): void {
     .description("List the tasks of nodes, of this one by default")
     .argument("[node...]")
     .option("-f, --filter <filter>", "key=value", collect)
+    .option("--format <format>", formatHelp)
+    .option("--no-resolve", "ids instead of names")
     .option("--no-trunc", "whole ids and errors")
     .option("-q, --quiet", "only ids")
-    .action(
-      async (names: string[], options: { filter?: string[]; trunc: boolean; quiet?: boolean }) => {
-        const session = open();
-        const tasks: TaskJson[] = [];
-        for (const name of names.length > 0 ? names : ["self"]) {
-          const { ID } = await getNode(session, name);
-          const filters = filterQuery(options.filter, { node: [ID] });
-          tasks.push(...(await session.client.get<TaskJson[]>("/tasks", { filters })));
-        }
-        await printTasks(session, tasks, options);
-      },
-    );
+    .action(async (names: string[], options: TaskListOptions & { filter?: string[] }) => {
+      const session = open();
+      const tasks: TaskJson[] = [];
+      for (const name of names.length > 0 ? names : ["self"]) {
+        const { ID } = await getNode(session, name);
+        const filters = filterQuery(options.filter, { node: [ID] });
+        tasks.push(...(await session.client.get<TaskJson[]>("/tasks", { filters })));
+      }
+      await printTasks(session, tasks, options);
+    });
   node
     .command("update")
     .description("Change a node's availability, role or labels")
@@ -105,22 +123,17 @@ export function addNodeCommands(program: Command, open: OpenSession): void {
     });
 }
 
-async function list(
-  session: Session,
-  options: { filter?: string[]; quiet?: boolean },
-): Promise<void> {
+async function list(session: Session, options: ListOptions): Promise<void> {
   const nodes = await session.client.get<NodeJson[]>("/nodes", {
     filters: filterQuery(options.filter),
   });
-  nodes.sort((a, b) => (a.Description.Hostname ?? "").localeCompare(b.Description.Hostname ?? ""));
-  if (options.quiet === true) {
-    for (const { ID } of nodes) session.print(ID);
-    return;
-  }
+  const hostname = ({ Description }: NodeJson): string => Description.Hostname ?? "";
+  nodes.sort((a, b) => hostname(a).localeCompare(hostname(b), "en", { numeric: true }));
   const self = (await session.client.get<InfoJson>("/info")).Swarm.NodeID;
+  const marked = options.quiet !== true && (options.format ?? "table") === "table";
   const rows = nodes.map((node) => [
-    `${node.ID}${node.ID === self ? " *" : ""}`,
-    node.Description.Hostname ?? "",
+    marked && node.ID === self ? `${node.ID} *` : node.ID,
+    hostname(node),
     capital(node.Status.State ?? "unknown"),
     capital(node.Spec.Availability ?? "active"),
     node.ManagerStatus === undefined
@@ -130,12 +143,7 @@ async function list(
         : capital(node.ManagerStatus.Reachability ?? "unknown"),
     node.Description.Engine.EngineVersion ?? "",
   ]);
-  session.print(
-    formatTable(
-      ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"],
-      rows,
-    ),
-  );
+  printList(session, columns, rows, options);
 }
 
 async function getNode(session: Session, name: string): Promise<NodeJson> {
@@ -144,26 +152,25 @@ async function getNode(session: Session, name: string): Promise<NodeJson> {
 }
 
 async function update(session: Session, name: string, options: UpdateOptions): Promise<void> {
+  checkUpdate(options);
   const { ID, Spec, Version } = await getNode(session, name);
   const labels = { ...Spec.Labels, ...parseLabels("--label-add", options.labelAdd ?? []) };
   for (const key of options.labelRm ?? []) delete labels[key];
   const body = {
     ...Spec,
     Labels: labels,
-    ...(options.role === undefined
-      ? {}
-      : { Role: parseChoice("--role", options.role, ["worker", "manager"]) }),
-    ...(options.availability === undefined
-      ? {}
-      : {
-          Availability: parseChoice("--availability", options.availability, [
-            "active",
-            "pause",
-            "drain",
-          ]),
-        }),
+    ...(options.role === undefined ? {} : { Role: options.role }),
+    ...(options.availability === undefined ? {} : { Availability: options.availability }),
   };
   await session.client.post(`/nodes/${ID}/update`, { query: { version: Version.Index }, body });
+}
+
+// Before the daemon is asked anything.
+function checkUpdate({ role, availability }: UpdateOptions): void {
+  if (role !== undefined) parseChoice("--role", role, ["worker", "manager"]);
+  if (availability !== undefined) {
+    parseChoice("--availability", availability, ["active", "pause", "drain"]);
+  }
 }
 
 function capital(word: string): string {

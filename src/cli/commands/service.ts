@@ -1,27 +1,43 @@
 import type { Command } from "commander";
-import type {
-  ServiceCreateResponseJson,
-  ServiceJson,
-  ServiceUpdateResponseJson,
-} from "../../rest/wire/service.ts";
+import type { ServiceJson } from "../../rest/wire/service.ts";
 import type { TaskJson } from "../../rest/wire/task.ts";
-import { formatTable } from "../format/table.ts";
+import { formatHelp } from "../format/list.ts";
 import { shortId } from "../format/units.ts";
-import { copyLogs } from "../logs.ts";
 import { formatPort } from "../ports.ts";
-import { waitForService } from "../progress.ts";
-import { addCreateFlags, addUpdateFlags, type ServiceFlags } from "../service-flags.ts";
-import { setReplicas, specOfFlags, updatedSpec } from "../service-spec.ts";
+import { addCreateFlags, addUpdateFlags, type ServiceFlags } from "../service/flags.ts";
+import { type ServiceLogOptions, showLogs } from "../service/logs.ts";
+import {
+  changeService,
+  createService,
+  getService,
+  rollbackService,
+  scaleServices,
+} from "../service/write.ts";
 import {
   collect,
   filterQuery,
   inspectEach,
   type OpenSession,
+  printList,
   removeEach,
   type Session,
 } from "../session.ts";
-import { printTasks } from "../tasks.ts";
-import { invalid, parseCount } from "../values.ts";
+import { printTasks, type TaskListOptions } from "../tasks.ts";
+
+interface ListOptions {
+  filter?: string[];
+  quiet?: boolean;
+  format?: string;
+}
+
+const columns = [
+  ["ID", "ID"],
+  ["NAME", "Name"],
+  ["MODE", "Mode"],
+  ["REPLICAS", "Replicas"],
+  ["IMAGE", "Image"],
+  ["PORTS", "Ports"],
+] as const;
 
 /** `skep service …` */
 export function addServiceCommands(program: Command, open: OpenSession): void {
@@ -33,107 +49,28 @@ export function addServiceCommands(program: Command, open: OpenSession): void {
       .argument("<image>")
       .argument("[command...]", "command and arguments")
       .passThroughOptions(),
-  ).action(async (image: string, args: string[], flags: ServiceFlags) => {
-    const session = open();
-    const { ID, Warnings } = await session.client.post<ServiceCreateResponseJson>(
-      "/services/create",
-      { body: specOfFlags(image, args, flags) },
-    );
-    for (const warning of Warnings ?? []) session.warn(warning);
-    session.print(ID);
-    if (flags.detach !== true) await waitForService(session, ID, flags.quiet ?? false);
-  });
+  ).action(async (image: string, args: string[], flags: ServiceFlags) =>
+    createService(open(), image, args, flags),
+  );
   addUpdateFlags(
     service.command("update").description("Change a service").argument("<service>"),
   ).action(async (name: string, flags: ServiceFlags) => {
-    const session = open();
-    if (flags.rollback === true) {
-      await rollback(session, name, flags);
-      return;
-    }
-    await changeService(session, name, flags, (spec) => updatedSpec(spec, flags));
+    if (flags.rollback === true) await rollbackService(open(), name, flags);
+    else await changeService(open(), name, flags);
   });
   service
     .command("rollback")
     .description("Go back to the spec before the last update")
     .argument("<service>")
-    .option("-d, --detach", "do not wait")
+    .option("-d, --detach", "do not wait until the service has converged")
     .option("-q, --quiet", "no progress")
-    .action(async (name: string, flags: ServiceFlags) => rollback(open(), name, flags));
+    .action(async (name: string, flags: ServiceFlags) => rollbackService(open(), name, flags));
   service
     .command("scale")
     .description("Set the number of replicas")
     .argument("<service=replicas...>")
-    .option("-d, --detach", "do not wait")
-    .action(async (pairs: string[], flags: ServiceFlags) => scale(open(), pairs, flags));
-  addQueries(service, open);
-}
-
-function addQueries(service: Command, open: OpenSession): void {
-  service
-    .command("ls")
-    .alias("list")
-    .description("List services")
-    .option("-f, --filter <filter>", "key=value", collect)
-    .option("-q, --quiet", "only ids")
-    .action(async (options: { filter?: string[]; quiet?: boolean }) => list(open(), options));
-  service
-    .command("ps")
-    .description("List the tasks of services")
-    .argument("<service...>")
-    .option("-f, --filter <filter>", "key=value", collect)
-    .option("--no-trunc", "whole ids and errors")
-    .option("-q, --quiet", "only ids")
-    .action(
-      async (names: string[], options: { filter?: string[]; trunc: boolean; quiet?: boolean }) => {
-        const session = open();
-        const ids: string[] = [];
-        for (const name of names) ids.push((await getService(session, name)).ID);
-        const filters = filterQuery(options.filter, { service: ids });
-        await printTasks(
-          session,
-          await session.client.get<TaskJson[]>("/tasks", { filters }),
-          options,
-        );
-      },
-    );
-  service
-    .command("inspect")
-    .description("Show services in full")
-    .argument("<service...>")
-    .action(async (names: string[]) => {
-      const session = open();
-      await inspectEach(session, names, (name) => getService(session, name));
-    });
-  service
-    .command("logs")
-    .description("Show the logs of a service's tasks")
-    .argument("<service>")
-    .option("-f, --follow", "go on with new lines")
-    .option("--since <time>", "RFC 3339 time or a duration such as 10m")
-    .option("-n, --tail <n>", "lines from the end of each log", "all")
-    .option("-t, --timestamps", "show times")
-    .option("--raw", "without names")
-    .action(
-      async (
-        name: string,
-        options: {
-          follow?: boolean;
-          since?: string;
-          tail: string;
-          timestamps?: boolean;
-          raw?: boolean;
-        },
-      ) => {
-        const session = open();
-        const { ID, Spec } = await getService(session, name);
-        await copyLogs(session, `/services/${ID}/logs`, {
-          ...options,
-          details: options.raw !== true,
-          serviceName: Spec.Name,
-        });
-      },
-    );
+    .option("-d, --detach", "do not wait until the services have converged")
+    .action(async (pairs: string[], flags: ServiceFlags) => scaleServices(open(), pairs, flags));
   service
     .command("rm")
     .alias("remove")
@@ -146,21 +83,65 @@ function addQueries(service: Command, open: OpenSession): void {
         return name;
       });
     });
+  addQueries(service, open);
 }
 
-async function list(
-  session: Session,
-  options: { filter?: string[]; quiet?: boolean },
-): Promise<void> {
+function addQueries(service: Command, open: OpenSession): void {
+  service
+    .command("ls")
+    .alias("list")
+    .description("List services")
+    .option("-f, --filter <filter>", "key=value", collect)
+    .option("--format <format>", formatHelp)
+    .option("-q, --quiet", "only ids")
+    .action(async (options: ListOptions) => list(open(), options));
+  service
+    .command("ps")
+    .description("List the tasks of services")
+    .argument("<service...>")
+    .option("-f, --filter <filter>", "key=value", collect)
+    .option("--format <format>", formatHelp)
+    .option("--no-resolve", "ids instead of names")
+    .option("--no-trunc", "whole ids and errors")
+    .option("-q, --quiet", "only ids")
+    .action(async (names: string[], options: TaskListOptions & { filter?: string[] }) => {
+      const session = open();
+      const ids: string[] = [];
+      for (const name of names) ids.push((await getService(session, name)).ID);
+      const filters = filterQuery(options.filter, { service: ids });
+      const tasks = await session.client.get<TaskJson[]>("/tasks", { filters });
+      await printTasks(session, tasks, options);
+    });
+  service
+    .command("inspect")
+    .description("Show services in full")
+    .argument("<service...>")
+    .option("--pretty", "accepted; the output is JSON")
+    .action(async (names: string[]) => {
+      const session = open();
+      await inspectEach(session, names, (name) => getService(session, name));
+    });
+  service
+    .command("logs")
+    .description("Show the logs of a service's tasks, or of one task")
+    .argument("<service|task>")
+    .option("-f, --follow", "go on with new lines")
+    .option("--since <time>", "RFC 3339 time or a duration such as 10m")
+    .option("-n, --tail <n>", "lines from the end of each log", "all")
+    .option("-t, --timestamps", "show times")
+    .option("--no-resolve", "ids instead of names")
+    .option("--no-task-ids", "leave the task's id out")
+    .option("--no-trunc", "whole ids")
+    .option("--raw", "only what the tasks wrote")
+    .action(async (name: string, options: ServiceLogOptions) => showLogs(open(), name, options));
+}
+
+async function list(session: Session, options: ListOptions): Promise<void> {
   const services = await session.client.get<ServiceJson[]>("/services", {
     status: true,
     filters: filterQuery(options.filter),
   });
-  services.sort((a, b) => a.Spec.Name.localeCompare(b.Spec.Name));
-  if (options.quiet === true) {
-    for (const { ID } of services) session.print(shortId(ID));
-    return;
-  }
+  services.sort((a, b) => a.Spec.Name.localeCompare(b.Spec.Name, "en", { numeric: true }));
   const rows = services.map((service) => [
     shortId(service.ID),
     service.Spec.Name,
@@ -169,7 +150,7 @@ async function list(
     (service.Spec.TaskTemplate.ContainerSpec?.Image ?? "").split("@")[0] ?? "",
     (service.Endpoint.Ports ?? []).map(formatPort).join(", "),
   ]);
-  session.print(formatTable(["ID", "NAME", "MODE", "REPLICAS", "IMAGE", "PORTS"], rows));
+  printList(session, columns, rows, options);
 }
 
 function modeName({ Spec: { Mode } }: ServiceJson): string {
@@ -185,60 +166,4 @@ function replicasText({ Spec: { Mode, TaskTemplate }, ServiceStatus }: ServiceJs
     return `${text} (${ServiceStatus?.CompletedTasks ?? 0}/${Mode.ReplicatedJob.TotalCompletions ?? 0} completed)`;
   }
   return max > 0 ? `${text} (max ${max} per node)` : text;
-}
-
-async function changeService(
-  session: Session,
-  name: string,
-  flags: ServiceFlags,
-  change: (spec: ServiceJson["Spec"]) => ServiceJson["Spec"],
-): Promise<void> {
-  const service = await getService(session, name);
-  const { Warnings } = await session.client.post<ServiceUpdateResponseJson>(
-    `/services/${service.ID}/update`,
-    {
-      query: { version: service.Version.Index, registryAuthFrom: "spec" },
-      body: change(service.Spec),
-    },
-  );
-  for (const warning of Warnings ?? []) session.warn(warning);
-  session.print(name);
-  if (flags.detach !== true) await waitForService(session, service.ID, flags.quiet ?? false);
-}
-
-async function rollback(session: Session, name: string, flags: ServiceFlags): Promise<void> {
-  const service = await getService(session, name);
-  await session.client.post(`/services/${service.ID}/update`, {
-    query: { version: service.Version.Index, rollback: "previous" },
-    body: service.Spec,
-  });
-  session.print(name);
-  if (flags.detach !== true) await waitForService(session, service.ID, flags.quiet ?? false);
-}
-
-async function scale(
-  session: Session,
-  pairs: readonly string[],
-  flags: ServiceFlags,
-): Promise<void> {
-  const wanted = pairs.map((pair) => {
-    const [name = "", count = ""] = pair.split("=");
-    if (name === "" || count === "") throw invalid("scale", pair, "SERVICE=REPLICAS");
-    return { name, replicas: parseCount("scale", count) };
-  });
-  for (const { name, replicas } of wanted) {
-    await changeService(session, name, { ...flags, detach: true }, (spec) => {
-      const changed = structuredClone(spec);
-      setReplicas(changed, replicas);
-      return changed;
-    });
-  }
-  if (flags.detach === true) return;
-  for (const { name } of wanted) {
-    await waitForService(session, (await getService(session, name)).ID, flags.quiet ?? false);
-  }
-}
-
-async function getService(session: Session, name: string): Promise<ServiceJson> {
-  return await session.client.get<ServiceJson>(`/services/${encodeURIComponent(name)}`);
 }

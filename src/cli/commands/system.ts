@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import type { InfoJson, VersionInfoJson } from "../../rest/wire/system.ts";
+import { timeSeconds } from "../logs.ts";
 import { collect, filterQuery, type OpenSession, type Session } from "../session.ts";
 
 interface EventJson {
@@ -42,9 +43,11 @@ export function addSystemCommands(program: Command, open: OpenSession): void {
     .option("-f, --filter <filter>", "key=value", collect)
     .action(async (options: { since?: string; until?: string; filter?: string[] }) => {
       const session = open();
+      const time = (flag: string, text: string | undefined): number | undefined =>
+        text === undefined ? undefined : timeSeconds(flag, text, session.now());
       const query = {
-        since: options.since,
-        until: options.until,
+        since: time("--since", options.since),
+        until: time("--until", options.until),
         filters: filterQuery(options.filter),
       };
       const body = await session.client.stream("GET", "/events", { query }, session.interrupted);

@@ -1,5 +1,5 @@
-import type { Command } from "commander";
-import { collect } from "./session.ts";
+import { type Command, Option } from "commander";
+import { collect } from "../session.ts";
 
 /** What commander gives for the flags of `service create` and `service update`. */
 export interface ServiceFlags {
@@ -30,6 +30,18 @@ export interface ServiceFlags {
   host?: string[];
   network?: string[];
   publish?: string[];
+  envFile?: string[];
+  dns?: string[];
+  dnsOption?: string[];
+  dnsSearch?: string[];
+  group?: string[];
+  genericResource?: string[];
+  sysctl?: string[];
+  ulimit?: string[];
+  secret?: string[];
+  config?: string[];
+  oomScoreAdj?: string;
+  withRegistryAuth?: boolean;
   endpointMode?: string;
   limitCpu?: string;
   limitMemory?: string;
@@ -57,6 +69,7 @@ export interface ServiceFlags {
   healthTimeout?: string;
   healthRetries?: string;
   healthStartPeriod?: string;
+  healthStartInterval?: string;
   /** False with --no-healthcheck. */
   healthcheck?: boolean;
   logDriver?: string;
@@ -65,19 +78,56 @@ export interface ServiceFlags {
   args?: string;
   force?: boolean;
   rollback?: boolean;
-  envAdd?: string[];
-  envRm?: string[];
-  labelAdd?: string[];
-  labelRm?: string[];
+  configAdd?: string[];
+  configRm?: string[];
   constraintAdd?: string[];
   constraintRm?: string[];
-  publishAdd?: string[];
-  publishRm?: string[];
-  networkAdd?: string[];
-  networkRm?: string[];
+  containerLabelAdd?: string[];
+  containerLabelRm?: string[];
+  dnsAdd?: string[];
+  dnsRm?: string[];
+  dnsOptionAdd?: string[];
+  dnsOptionRm?: string[];
+  dnsSearchAdd?: string[];
+  dnsSearchRm?: string[];
+  envAdd?: string[];
+  envRm?: string[];
+  genericResourceAdd?: string[];
+  genericResourceRm?: string[];
+  groupAdd?: string[];
+  groupRm?: string[];
+  hostAdd?: string[];
+  hostRm?: string[];
+  labelAdd?: string[];
+  labelRm?: string[];
   mountAdd?: string[];
   mountRm?: string[];
+  networkAdd?: string[];
+  networkRm?: string[];
+  placementPrefAdd?: string[];
+  placementPrefRm?: string[];
+  publishAdd?: string[];
+  publishRm?: string[];
+  secretAdd?: string[];
+  secretRm?: string[];
+  sysctlAdd?: string[];
+  sysctlRm?: string[];
+  ulimitAdd?: string[];
+  ulimitRm?: string[];
 }
+
+/** What the value of `--…-rm` names, where it is not the whole. */
+const removedBy: Readonly<Record<string, string>> = {
+  "container-label": "key",
+  env: "NAME",
+  "generic-resource": "KIND",
+  host: "name",
+  label: "key",
+  mount: "target",
+  publish: "target-port",
+  sysctl: "key",
+  ulimit: "name",
+};
 
 type FlagRow = readonly [flag: string, help: string, list?: "list"];
 
@@ -86,20 +136,18 @@ const common: readonly FlagRow[] = [
   ["-q, --quiet", "no progress"],
   ["--replicas <n>", "number of tasks"],
   ["--replicas-max-per-node <n>", "tasks on one node at most (0 = no limit)"],
-  ["--placement-pref <pref>", "spread=node.labels.KEY", "list"],
-  ["--container-label <label>", "label of the containers, key=value", "list"],
   ["--entrypoint <command>", "replaces the image's entrypoint"],
   ["--hostname <name>", "host name of the containers; may have templates"],
   ["-u, --user <user>", "user[:group] or uid[:gid]"],
   ["-w, --workdir <path>", "working folder"],
   ["-t, --tty", "give the containers a terminal"],
   ["--init", "run an init process as first process"],
+  ["--oom-score-adj <n>", "how readily the kernel ends it for memory, -1000 to 1000"],
   ["--read-only", "mount the root file system read-only"],
   ["--stop-signal <signal>", "signal that asks the program to end"],
   ["--stop-grace-period <duration>", "time until it is killed (default 10s)"],
   ["--cap-add <capability>", "further capability", "list"],
   ["--cap-drop <capability>", "capability to take away", "list"],
-  ["--host <name:ip>", "further line in /etc/hosts", "list"],
   ["--endpoint-mode <mode>", "vip or dnsrr"],
   ["--limit-cpu <n>", "processors at most"],
   ["--limit-memory <size>", "memory at most"],
@@ -126,23 +174,47 @@ const common: readonly FlagRow[] = [
   ["--health-timeout <duration>", "time a check may take (default 30s)"],
   ["--health-retries <n>", "failures until it is unhealthy (default 3)"],
   ["--health-start-period <duration>", "time in which failures do not count"],
+  ["--health-start-interval <duration>", "time between checks while it starts (default 5s)"],
   ["--no-healthcheck", "no check, also not the image's"],
+  ["--max-concurrent <n>", "job tasks at once"],
+  ["--no-resolve-image", "accepted; the managers resolve tags"],
+  ["--with-registry-auth", "send the credentials of the registry to the nodes"],
   ["--log-driver <driver>", "log driver"],
   ["--log-opt <option>", "log option key=value", "list"],
+];
+
+const lists: readonly (readonly [noun: string, value: string, help: string, short?: string])[] = [
+  ["config", "config", "NAME or source=NAME,target=/path,uid=,gid=,mode="],
+  ["constraint", "expression", "node.role==worker, node.labels.zone!=a, …"],
+  ["container-label", "key=value", "label of the containers"],
+  ["dns", "ip", "name server"],
+  ["dns-option", "option", "option of the resolver"],
+  ["dns-search", "domain", "search domain"],
+  ["env", "NAME=value", "environment variable; NAME alone takes the client's value", "e"],
+  ["generic-resource", "KIND=n", "resource of the node's own kind to set apart"],
+  ["group", "group", "supplementary group"],
+  ["host", "name:ip", "further line in /etc/hosts"],
+  ["label", "key=value", "label of the service", "l"],
+  ["mount", "mount", "type=volume,source=data,target=/data"],
+  ["network", "network", "NAME or name=NAME,alias=OTHER"],
+  ["placement-pref", "preference", "spread=node.labels.KEY"],
+  ["publish", "port", "8080:80 or published=8080,target=80,mode=host", "p"],
+  ["secret", "secret", "NAME or source=NAME,target=FILE,uid=,gid=,mode="],
+  ["sysctl", "key=value", "kernel setting of the containers"],
+  ["ulimit", "name=soft:hard", "limit of the processes"],
 ];
 
 const createOnly: readonly FlagRow[] = [
   ["--name <name>", "service name"],
   ["--mode <mode>", "replicated, global, replicated-job or global-job"],
-  ["--max-concurrent <n>", "job tasks at once"],
-  ["--constraint <expression>", "node.role==worker, node.labels.zone!=a, …", "list"],
-  ["-e, --env <variable>", "NAME=value", "list"],
-  ["-l, --label <label>", "key=value", "list"],
-  ["--network <network>", "name or name=NAME,alias=OTHER", "list"],
-  ["-p, --publish <port>", "8080:80 or published=8080,target=80,mode=host", "list"],
-  ["--mount <mount>", "type=volume,source=data,target=/data", "list"],
-  ["--no-resolve-image", "accepted; the managers resolve tags"],
-  ["--with-registry-auth", "accepted"],
+  ["--env-file <file>", "file with a NAME=value on each line", "list"],
+  ...lists.map(
+    ([noun, value, help, short]): FlagRow => [
+      `${short === undefined ? "" : `-${short}, `}--${noun} <${value}>`,
+      help,
+      "list",
+    ],
+  ),
 ];
 
 const updateOnly: readonly FlagRow[] = [
@@ -150,13 +222,10 @@ const updateOnly: readonly FlagRow[] = [
   ["--args <command>", "new arguments"],
   ["--force", "replace the tasks though nothing changed"],
   ["--rollback", "go back to the spec before"],
-  ["--no-resolve-image", "accepted; the managers resolve tags"],
-  ...(["env", "label", "constraint", "publish", "network", "mount"] as const).flatMap(
-    (noun): FlagRow[] => [
-      [`--${noun}-add <value>`, `add or change: ${noun}`, "list"],
-      [`--${noun}-rm <value>`, `remove: ${noun}`, "list"],
-    ],
-  ),
+  ...lists.flatMap(([noun, value, help]): FlagRow[] => [
+    [`--${noun}-add <${value}>`, help, "list"],
+    [`--${noun}-rm <${removedBy[noun] ?? noun}>`, `takes away a ${noun}`, "list"],
+  ]),
 ];
 
 /** Adds the flags of `service create`. */
@@ -173,6 +242,10 @@ function addFlags(command: Command, rows: readonly FlagRow[]): Command {
   for (const [flag, help, list] of rows) {
     if (list === "list") command.option(flag, help, collect);
     else command.option(flag, help);
+  }
+  // For `--read-only=false`, which takes back what was set before.
+  for (const name of ["tty", "init", "read-only"]) {
+    command.addOption(new Option(`--no-${name}`).hideHelp());
   }
   return command;
 }

@@ -1,0 +1,117 @@
+import { readFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
+import type { Command } from "commander";
+import type { IdJson, ObjectJson } from "../../rest/wire/common.ts";
+import { formatHelp } from "../format/list.ts";
+import { formatAge, parseTime } from "../format/units.ts";
+import {
+  collect,
+  filterQuery,
+  inspectEach,
+  type OpenSession,
+  printList,
+  removeEach,
+} from "../session.ts";
+import { parseLabels } from "../values.ts";
+
+type Noun = "secret" | "config";
+
+interface CreateOptions {
+  label?: string[];
+  templateDriver?: string;
+}
+
+interface ListOptions {
+  filter?: string[];
+  quiet?: boolean;
+  format?: string;
+}
+
+interface FileObjectJson extends ObjectJson {
+  readonly Spec: { readonly Name: string };
+}
+
+const columns = [
+  ["ID", "ID"],
+  ["NAME", "Name"],
+  ["CREATED", "CreatedAt"],
+  ["UPDATED", "UpdatedAt"],
+] as const;
+
+/** `skep secret …` */
+export function addSecretCommands(program: Command, open: OpenSession): void {
+  addFileObjectCommands(program, "secret", open);
+}
+
+/** `skep config …` */
+export function addConfigCommands(program: Command, open: OpenSession): void {
+  addFileObjectCommands(program, "config", open);
+}
+
+function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession): void {
+  const command = program.command(noun).description(`Manage ${noun}s`);
+  const path = `/${noun}s`;
+  command
+    .command("create")
+    .description(`Create a ${noun} from a file, or from standard input with "-"`)
+    .argument("<name>")
+    .argument("[file]", "file or -", "-")
+    .option("-l, --label <label>", "key=value", collect)
+    .option("--template-driver <driver>", "golang: fill in placeholders on the node")
+    .action(async (name: string, file: string, options: CreateOptions) => {
+      const session = open();
+      const data = file === "-" ? await buffer(process.stdin) : await readFile(file);
+      const body = {
+        Name: name,
+        Labels: parseLabels("--label", options.label ?? []),
+        Data: data.toString("base64"),
+        ...(options.templateDriver === undefined
+          ? {}
+          : { Templating: { Name: options.templateDriver } }),
+      };
+      session.print((await session.client.post<IdJson>(`${path}/create`, { body })).ID);
+    });
+  command
+    .command("ls")
+    .alias("list")
+    .description(`List ${noun}s`)
+    .option("-f, --filter <filter>", "key=value", collect)
+    .option("--format <format>", formatHelp)
+    .option("-q, --quiet", "only ids")
+    .action(async (options: ListOptions) => {
+      const session = open();
+      const filters = filterQuery(options.filter);
+      const found = await session.client.get<FileObjectJson[]>(path, { filters });
+      found.sort((a, b) => a.Spec.Name.localeCompare(b.Spec.Name, "en", { numeric: true }));
+      const age = (time: string): string => formatAge(session.now() - parseTime(time));
+      const rows = found.map((object) => [
+        object.ID,
+        object.Spec.Name,
+        age(object.CreatedAt),
+        age(object.UpdatedAt),
+      ]);
+      printList(session, columns, rows, options);
+    });
+  command
+    .command("inspect")
+    .description(`Show ${noun}s in full`)
+    .argument(`<${noun}...>`)
+    .action(async (names: string[]) => {
+      const session = open();
+      await inspectEach(session, names, (name) =>
+        session.client.get(`${path}/${encodeURIComponent(name)}`),
+      );
+    });
+  command
+    .command("rm")
+    .alias("remove")
+    .description(`Remove ${noun}s that no service uses`)
+    .argument(`<${noun}...>`)
+    .action(async (names: string[]) => {
+      const session = open();
+      await removeEach(session, names, async (name) => {
+        await session.client.delete(`${path}/${encodeURIComponent(name)}`);
+        return name;
+      });
+    });
+}

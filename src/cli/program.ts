@@ -1,0 +1,112 @@
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { CliCommand } from "./command.ts";
+import type { OpenSession } from "./session.ts";
+
+type AddCommands = (program: Command, open: OpenSession) => void;
+
+interface Group {
+  /** The words a command line of this group begins with, and what `skep --help` says of them. */
+  readonly words: Readonly<Record<string, string>>;
+  load(): Promise<AddCommands>;
+}
+
+// Only the group that a command line names is loaded: `skep --help` shall not wait for all of them.
+const groups: readonly Group[] = [
+  {
+    words: { swarm: "Manage the swarm this node is part of" },
+    load: async () => (await import("./commands/swarm.ts")).addSwarmCommands,
+  },
+  {
+    words: { node: "Manage the nodes of the swarm" },
+    load: async () => (await import("./commands/node.ts")).addNodeCommands,
+  },
+  {
+    words: { service: "Manage services" },
+    load: async () => (await import("./commands/service.ts")).addServiceCommands,
+  },
+  {
+    words: { network: "Manage networks" },
+    load: async () => (await import("./commands/network.ts")).addNetworkCommands,
+  },
+  {
+    words: { secret: "Manage secrets" },
+    load: async () => (await import("./commands/file-object.ts")).addSecretCommands,
+  },
+  {
+    words: { config: "Manage configs" },
+    load: async () => (await import("./commands/file-object.ts")).addConfigCommands,
+  },
+  {
+    words: {
+      image: "Manage the images of this node",
+      images: "List images",
+      load: "Load images from an archive",
+      pull: "Fetch an image from its registry",
+      rmi: "Remove images",
+    },
+    load: async () => (await import("./commands/image.ts")).addImageCommands,
+  },
+  {
+    words: {
+      ps: "List the containers of this node",
+      exec: "Run a command in a running container of this node",
+      logs: "Show the logs of a container of this node",
+      inspect: "Show containers of this node in full",
+    },
+    load: async () => (await import("./commands/container.ts")).addContainerCommands,
+  },
+  {
+    words: {
+      version: "Show versions of client and daemon",
+      info: "Show what this node is",
+      events: "Show what happens, as it happens",
+    },
+    load: async () => (await import("./commands/system.ts")).addSystemCommands,
+  },
+];
+
+/** The commands that `argv` needs; the others by name only, for help and for suggestions. */
+export async function makeProgram(
+  argv: readonly string[],
+  open: (host: string) => ReturnType<OpenSession>,
+): Promise<Command> {
+  const program = new CliCommand("skep")
+    .description("Manage a Skep cluster")
+    .option(
+      "-H, --host <socket>",
+      "daemon to talk to; the environment's SKEP_HOST else",
+      process.env["SKEP_HOST"] ?? defaultHost(),
+    )
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .exitOverride();
+  const chosen = firstWord(argv);
+  const openSession = (): ReturnType<OpenSession> => open(program.opts<{ host: string }>().host);
+  for (const group of groups) {
+    if (chosen !== undefined && Object.hasOwn(group.words, chosen)) {
+      (await group.load())(program, openSession);
+    } else {
+      for (const [word, text] of Object.entries(group.words)) {
+        program.command(word).description(text);
+      }
+    }
+  }
+  return program;
+}
+
+// "skep -H unix:///x service ls" -> "service"; "skep help service" -> "service".
+function firstWord(argv: readonly string[]): string | undefined {
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? "";
+    if (word === "-H" || word === "--host") at += 1;
+    else if (!word.startsWith("-") && word !== "help") return word;
+  }
+  return undefined;
+}
+
+function defaultHost(): string {
+  const own = "/var/run/skep.sock";
+  const docker = "/var/run/docker.sock";
+  return `unix://${existsSync(own) || !existsSync(docker) ? own : docker}`;
+}

@@ -1,0 +1,159 @@
+import { must } from "../../base/assert.ts";
+import type {
+  GenericResourceJson,
+  MountJson,
+  NetworkAttachmentConfigJson,
+} from "../../rest/wire/service.ts";
+import { invalid, parseBytes, parseChoice, parseEntries, splitPair } from "../values.ts";
+
+const mountTypes = ["bind", "volume", "tmpfs"] as const;
+
+/** One `--network`: a name, or name=NAME,alias=OTHER,driver-opt=k=v. */
+export function parseNetwork(text: string): NetworkAttachmentConfigJson {
+  if (!text.includes("=")) return { Target: text };
+  const network: NetworkAttachmentConfigJson = {};
+  for (const [key, value] of parseEntries(text)) {
+    if (key === "name") network.Target = value;
+    else if (key === "alias") network.Aliases = [...(network.Aliases ?? []), value];
+    else if (key === "driver-opt") {
+      const [option, setting] = splitPair(value);
+      network.DriverOpts = { ...network.DriverOpts, [option]: setting };
+    } else throw invalid("--network", text, "NAME or name=NAME[,alias=OTHER][,driver-opt=k=v]");
+  }
+  if (network.Target === undefined) throw invalid("--network", text, "given with a name=NAME");
+  return network;
+}
+
+/** One `--mount`. */
+export function parseMount(text: string): MountJson {
+  const entries = parseEntries(text);
+  const type = entries.find(([key]) => key === "type")?.[1] ?? "volume";
+  const mount: MountJson = { Type: parseChoice("--mount type", type, mountTypes) };
+  for (const [key, value] of entries) setMountField(mount, key, value, text);
+  if (mount.Target === undefined) throw invalid("--mount", text, "given with a target=/path");
+  if (mount.Type === "bind" && mount.Source === undefined) {
+    throw invalid("--mount", text, "given with a source=/path, for a bind mount");
+  }
+  return mount;
+}
+
+function setMountField(mount: MountJson, key: string, value: string, text: string): void {
+  const volume = (): NonNullable<MountJson["VolumeOptions"]> => {
+    mount.VolumeOptions ??= {};
+    return mount.VolumeOptions;
+  };
+  const driver = (): { Name?: string; Options?: Record<string, string> } => {
+    const options = volume();
+    options.DriverConfig ??= {};
+    return options.DriverConfig;
+  };
+  const [name, setting] = splitPair(value);
+  switch (key) {
+    case "type":
+      return;
+    case "source":
+    case "src":
+      mount.Source = value;
+      return;
+    case "target":
+    case "dst":
+    case "destination":
+      mount.Target = value;
+      return;
+    case "readonly":
+    case "ro":
+      mount.ReadOnly = isTrue(value);
+      return;
+    case "bind-propagation":
+      mount.BindOptions = { ...mount.BindOptions, Propagation: value };
+      return;
+    case "volume-nocopy":
+      volume().NoCopy = isTrue(value);
+      return;
+    case "volume-subpath":
+      volume().Subpath = value;
+      return;
+    case "volume-label":
+      volume().Labels = { ...mount.VolumeOptions?.Labels, [name]: setting };
+      return;
+    case "volume-driver":
+      driver().Name = value;
+      return;
+    case "volume-opt":
+      driver().Options = { ...mount.VolumeOptions?.DriverConfig?.Options, [name]: setting };
+      return;
+    case "tmpfs-size":
+      mount.TmpfsOptions = {
+        ...mount.TmpfsOptions,
+        SizeBytes: parseBytes("--mount tmpfs-size", value),
+      };
+      return;
+    case "tmpfs-mode":
+      if (!/^[0-7]{1,4}$/.test(value)) throw invalid("--mount tmpfs-mode", value, "octal, as 1777");
+      mount.TmpfsOptions = { ...mount.TmpfsOptions, Mode: Number.parseInt(value, 8) };
+      return;
+    default:
+      throw invalid(
+        "--mount",
+        text,
+        `made of known fields such as type, source, target, readonly ("${key}" is not one)`,
+      );
+  }
+}
+
+function isTrue(value: string): boolean {
+  return value === "true" || value === "1";
+}
+
+/** One `--placement-pref`. */
+export function parsePreference(text: string): { Spread: { SpreadDescriptor: string } } {
+  const match = /^spread=(.+)$/.exec(text);
+  if (match?.[1] === undefined) throw invalid("--placement-pref", text, "spread=node.labels.KEY");
+  return { Spread: { SpreadDescriptor: match[1] } };
+}
+
+/** One `--host`, as the API keeps it: "ip name". */
+export function parseHost(text: string): string {
+  const at = text.indexOf(":");
+  if (at <= 0 || at === text.length - 1) throw invalid("--host", text, "name:ip");
+  return `${text.slice(at + 1)} ${text.slice(0, at)}`;
+}
+
+/** One `--ulimit`: name=soft[:hard]. */
+export function parseUlimit(text: string): { Name: string; Soft: number; Hard: number } {
+  const match = /^(\w+)=(-?\d+)(?::(-?\d+))?$/.exec(text);
+  if (match === null) throw invalid("--ulimit", text, "name=soft[:hard] such as nofile=1024:2048");
+  const [, name = "", soft = "", hard = soft] = match;
+  return { Name: name, Soft: Number(soft), Hard: Number(hard) };
+}
+
+/** One `--generic-resource`: KIND=N counts, KIND=VALUE names. */
+export function parseGenericResource(text: string): GenericResourceJson {
+  const [kind, value] = splitPair(text);
+  if (kind === "" || value === "") throw invalid("--generic-resource", text, "KIND=n");
+  return /^\d+$/.test(value)
+    ? { DiscreteResourceSpec: { Kind: kind, Value: Number(value) } }
+    : { NamedResourceSpec: { Kind: kind, Value: value } };
+}
+
+/** Kind of a generic resource. */
+export function resourceKind(resource: GenericResourceJson): string | undefined {
+  return (resource.DiscreteResourceSpec ?? resource.NamedResourceSpec)?.Kind;
+}
+
+/** `--env NAME` takes the value of the client's own environment; without one the variable stays out. */
+export function withClientValue(
+  text: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  if (text.includes("=")) return text;
+  const value = environment[text];
+  return value === undefined ? text : `${text}=${value}`;
+}
+
+/** Splits a command line at blanks; quotes keep blanks together. */
+export function splitWords(text: string): string[] {
+  return [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) =>
+    must(a ?? b ?? c, "a word"),
+  );
+}

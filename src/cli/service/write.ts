@@ -1,0 +1,183 @@
+import { readFile } from "node:fs/promises";
+import type { ConfigJson } from "../../rest/wire/config.ts";
+import type { NetworkJson } from "../../rest/wire/network.ts";
+import type { SecretJson } from "../../rest/wire/secret.ts";
+import type {
+  ServiceCreateResponseJson,
+  ServiceJson,
+  ServiceSpecJson,
+  ServiceUpdateResponseJson,
+} from "../../rest/wire/service.ts";
+import { registryAuthHeaders } from "../registry-auth.ts";
+import type { Session } from "../session.ts";
+import { invalid, parseCount } from "../values.ts";
+import { specOfFlags } from "./create-spec.ts";
+import {
+  configReference,
+  type FileReferences,
+  parseFileRequest,
+  secretReference,
+} from "./file-references.ts";
+import type { ServiceFlags } from "./flags.ts";
+import { withClientValue } from "./items.ts";
+import { setReplicas } from "./mode.ts";
+import { updatedSpec } from "./update-spec.ts";
+import { waitForService } from "./wait.ts";
+
+/** `service create` */
+export async function createService(
+  session: Session,
+  image: string,
+  args: readonly string[],
+  flags: ServiceFlags,
+): Promise<void> {
+  const env = [...(await readEnvFiles(flags.envFile ?? [])), ...(flags.env ?? [])].map((text) =>
+    withClientValue(text, process.env),
+  );
+  const complete = env.length === 0 ? flags : { ...flags, env };
+  // Once without files, so that a wrong flag is told before the daemon is asked anything.
+  specOfFlags(image, args, complete);
+  const files = await resolveFiles(session, flags.secret, flags.config);
+  const { ID, Warnings } = await session.client.post<ServiceCreateResponseJson>(
+    "/services/create",
+    {
+      body: specOfFlags(image, args, complete, files),
+      headers: flags.withRegistryAuth === true ? await registryAuthHeaders(image) : {},
+    },
+  );
+  for (const warning of Warnings ?? []) session.warn(warning);
+  session.print(ID);
+  if (flags.detach !== true) await waitForService(session, ID, { quiet: flags.quiet ?? false });
+}
+
+/** `service update` */
+export async function changeService(
+  session: Session,
+  name: string,
+  flags: ServiceFlags,
+): Promise<void> {
+  const envAdd = flags.envAdd?.map((text) => withClientValue(text, process.env));
+  const networkRm =
+    flags.networkRm === undefined ? undefined : await networkIds(session, flags.networkRm);
+  const complete = {
+    ...flags,
+    ...(envAdd === undefined ? {} : { envAdd }),
+    ...(networkRm === undefined ? {} : { networkRm }),
+  };
+  const files = await resolveFiles(session, flags.secretAdd, flags.configAdd);
+  const service = await putSpec(session, name, flags, (spec) => updatedSpec(spec, complete, files));
+  session.print(name);
+  if (flags.detach !== true) {
+    await waitForService(session, service.ID, { quiet: flags.quiet ?? false });
+  }
+}
+
+/** `service rollback`, `service update --rollback` */
+export async function rollbackService(
+  session: Session,
+  name: string,
+  flags: ServiceFlags,
+): Promise<void> {
+  const service = await getService(session, name);
+  await session.client.post(`/services/${service.ID}/update`, {
+    query: { version: service.Version.Index, rollback: "previous" },
+    body: service.Spec,
+  });
+  session.print(name);
+  if (flags.detach !== true) {
+    await waitForService(session, service.ID, { quiet: flags.quiet ?? false, rollback: true });
+  }
+}
+
+/** `service scale web=3 api=2` */
+export async function scaleServices(
+  session: Session,
+  pairs: readonly string[],
+  flags: ServiceFlags,
+): Promise<void> {
+  const wanted = pairs.map((pair) => {
+    const [name = "", count = ""] = pair.split("=");
+    if (name === "" || count === "") throw invalid("scale", pair, "SERVICE=REPLICAS");
+    return { name, replicas: parseCount("scale", count) };
+  });
+  const ids: string[] = [];
+  for (const { name, replicas } of wanted) {
+    const { ID } = await putSpec(session, name, flags, (spec) => {
+      const changed = structuredClone(spec);
+      setReplicas(changed, replicas);
+      return changed;
+    });
+    session.print(`${name} scaled to ${replicas}`);
+    ids.push(ID);
+  }
+  if (flags.detach === true) return;
+  for (const id of ids) await waitForService(session, id, { quiet: false });
+}
+
+/** By id, name or unique prefix of the id. */
+export async function getService(session: Session, name: string): Promise<ServiceJson> {
+  return await session.client.get<ServiceJson>(`/services/${encodeURIComponent(name)}`);
+}
+
+async function putSpec(
+  session: Session,
+  name: string,
+  flags: ServiceFlags,
+  change: (spec: ServiceSpecJson) => ServiceSpecJson,
+): Promise<ServiceJson> {
+  const service = await getService(session, name);
+  const spec = change(service.Spec);
+  const image = spec.TaskTemplate.ContainerSpec?.Image ?? "";
+  const { Warnings } = await session.client.post<ServiceUpdateResponseJson>(
+    `/services/${service.ID}/update`,
+    {
+      query: { version: service.Version.Index, registryAuthFrom: "spec" },
+      body: spec,
+      headers: flags.withRegistryAuth === true ? await registryAuthHeaders(image) : {},
+    },
+  );
+  for (const warning of Warnings ?? []) session.warn(warning);
+  return service;
+}
+
+async function resolveFiles(
+  session: Session,
+  secretTexts: readonly string[] = [],
+  configTexts: readonly string[] = [],
+): Promise<FileReferences> {
+  const secrets: FileReferences["secrets"][number][] = [];
+  for (const text of secretTexts) {
+    const request = parseFileRequest("--secret", text);
+    const path = `/secrets/${encodeURIComponent(request.source)}`;
+    const { ID, Spec } = await session.client.get<SecretJson>(path);
+    secrets.push(secretReference({ ...request, source: Spec.Name }, ID));
+  }
+  const configs: FileReferences["configs"][number][] = [];
+  for (const text of configTexts) {
+    const request = parseFileRequest("--config", text);
+    const path = `/configs/${encodeURIComponent(request.source)}`;
+    const { ID, Spec } = await session.client.get<ConfigJson>(path);
+    configs.push(configReference({ ...request, source: Spec.Name }, ID));
+  }
+  return { secrets, configs };
+}
+
+async function networkIds(session: Session, names: readonly string[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of names) {
+    const path = `/networks/${encodeURIComponent(name)}`;
+    ids.push((await session.client.get<NetworkJson>(path)).Id);
+  }
+  return ids;
+}
+
+// Empty lines and those that begin with "#" say nothing.
+async function readEnvFiles(files: readonly string[]): Promise<string[]> {
+  const lines: string[] = [];
+  for (const file of files) {
+    for (const line of (await readFile(file, "utf8")).split(/\r?\n/)) {
+      if (line.trim() !== "" && !line.trimStart().startsWith("#")) lines.push(line.trimStart());
+    }
+  }
+  return lines;
+}
