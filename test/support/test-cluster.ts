@@ -237,8 +237,8 @@ export async function httpGet(from: TestHost | number, url: string): Promise<str
   return succeeded(`GET ${url}`, result);
 }
 
-/** The process ids that still live among those given. */
-export function livePids(containers: readonly TaskContainer[]): Map<string, number> {
+/** Task id → pid. */
+export function pidsOf(containers: readonly TaskContainer[]): Map<string, number> {
   return new Map(containers.map(({ taskId, pid }) => [taskId, pid]));
 }
 

@@ -17,7 +17,10 @@ export function webImage(version: string): TestImageOptions {
     cmd: ["/bin/sh", "/web.sh"],
     env: ["PATH=/bin", `VERSION=${version}`],
     files: { "web.sh": script },
-    healthcheck: { Test: ["CMD", "nc", "-z", "127.0.0.1", "80"], Interval: 1_000_000_000 },
+    healthcheck: {
+      Test: ["CMD-SHELL", "nc -w 1 127.0.0.1 80 </dev/null"],
+      Interval: 1_000_000_000,
+    },
   };
 }
 
