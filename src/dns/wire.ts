@@ -1,8 +1,6 @@
-import dns2 from "dns2";
-
-// Packets that come from outside are read by the code below only: dns2's own parser throws and catches
-// once per promised record and follows option lengths below zero, so a small packet could keep it busy.
-// Answers of ours are written by dns2.
+// DNS messages (RFC 1035 §4), as much of them as a resolver of names in a cluster needs. No package: the
+// one at hand reads bit by bit, catches one error per record that a packet promises (a packet of 12 bytes
+// keeps it busy for a second) and needs 0.8 ms to write ten records.
 
 /** Record types that are answered from a zone. */
 export const recordTypes = { a: 1, ptr: 12, aaaa: 28, any: 255 } as const;
@@ -135,32 +133,40 @@ export function writeForwardQuery(id: number, question: Buffer): Buffer {
 }
 
 function encode(query: Query, answer: Answer, truncated: boolean): Buffer {
-  const packet = new dns2.Packet();
-  packet.header = new dns2.Packet.Header({
-    id: query.id,
-    qr: 1,
-    opcode: query.opcode,
-    aa: 0,
-    tc: truncated ? 1 : 0,
-    rd: query.recursionDesired ? 1 : 0,
-    ra: 1,
-    rcode: answer.code,
-  });
-  packet.questions = [
-    new dns2.Packet.Question({ name: query.name, type: query.type, class: query.class }),
-  ];
-  packet.answers = answer.records.map(
-    (record) =>
-      new dns2.Packet.Resource({
-        name: query.name,
-        class: internetClass,
-        ttl: answer.ttlSeconds,
-        ...(record.type === "A"
-          ? { type: recordTypes.a, address: record.address }
-          : { type: recordTypes.ptr, domain: record.name }),
-      }),
-  );
-  return packet.toBuffer();
+  const head = writeError(query, answer.code);
+  if (truncated) head.writeUInt16BE(head.readUInt16BE(2) | 0x0200, 2);
+  head.writeUInt16BE(answer.records.length, 6);
+  return Buffer.concat([
+    head,
+    ...answer.records.map((record) => writeRecord(record, answer.ttlSeconds)),
+  ]);
+}
+
+function writeRecord(record: AnswerRecord, ttlSeconds: number): Buffer {
+  const data =
+    record.type === "A"
+      ? Buffer.from(record.address.split(".").map(Number))
+      : writeName(record.name);
+  const head = Buffer.alloc(12);
+  // The name is the question's: a pointer to it.
+  head.writeUInt16BE(0xc000 | headerBytes, 0);
+  head.writeUInt16BE(record.type === "A" ? recordTypes.a : recordTypes.ptr, 2);
+  head.writeUInt16BE(internetClass, 4);
+  head.writeUInt32BE(ttlSeconds, 6);
+  head.writeUInt16BE(data.length, 10);
+  return Buffer.concat([head, data]);
+}
+
+// Names of ours, checked when they were given: labels of at most 63 bytes.
+function writeName(name: string): Buffer {
+  const labels = name
+    .split(".")
+    .filter((label) => label !== "")
+    .map((label) => Buffer.from(label, "latin1").subarray(0, 63));
+  return Buffer.concat([
+    ...labels.flatMap((label) => [Buffer.from([label.length]), label]),
+    Buffer.from([0]),
+  ]);
 }
 
 // Labels only: a question is the first name of its packet, a pointer in it has nothing to point to.

@@ -30,6 +30,7 @@ export class HostNetwork {
   #outerMtu = outerMtuDefault;
   #outerAddress = "";
   #ingress: IngressLink | undefined;
+  #adopted = false;
   #script = "";
   #shown: string | undefined;
   #checkedPorts = new Set<string>();
@@ -55,12 +56,18 @@ export class HostNetwork {
       "ipv4/ip_forward": "1",
       [`ipv4/conf/${names.bridge}/route_localnet`]: "1",
     });
+    this.#adopted = (await nftTable(undefined, names.table)) !== undefined;
     const link = links.find(({ ifname }) => ifname === names.ingress);
     const { local, prefixlen } = link?.addr_info?.find(({ family }) => family === "inet") ?? {};
     // Its network is not known from here: the same address is taken as the same network.
     if (local !== undefined) {
       this.#ingress = { address: `${local}/${prefixlen}`, namespacePath: "", mtu: link?.mtu ?? 0 };
     }
+  }
+
+  /** Whether a daemon before this one left its rules here, and this one has not replaced them yet. */
+  get adopted(): boolean {
+    return this.#adopted;
   }
 
   /** MTU of the link that has the data path address, 1500 when none has. */
@@ -102,6 +109,7 @@ export class HostNetwork {
       this.#script = "";
       await nftApply(undefined, script);
       this.#script = script;
+      this.#adopted = false;
       this.#shown = await nftTable(undefined, names.table);
     }
     await this.#checkPorts(ports);

@@ -1,6 +1,5 @@
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomic } from "../base/atomic-file.ts";
 import type { SandboxRecord } from "./network-state.ts";
 
 /** Sandboxes' records as one small file each, so that a restarted daemon knows them. */
@@ -23,7 +22,10 @@ export class SandboxStore {
   }
 
   async save(record: SandboxRecord): Promise<void> {
-    await writeFileAtomic(this.#path(record.containerId), JSON.stringify(record), 0o600);
+    const path = this.#path(record.containerId);
+    // Not forced to disk: a power failure ends the namespaces too.
+    await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+    await rename(`${path}.new`, path);
   }
 
   async remove(containerId: string): Promise<void> {
