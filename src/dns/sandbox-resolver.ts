@@ -5,7 +5,15 @@ import type { Logger } from "../base/log.ts";
 import { bindInNamespace } from "../base/namespace-socket.ts";
 import { type Forwarder, withLength } from "./handlers/forward.ts";
 import { resolveLocally, resolveOutside } from "./handlers/resolve.ts";
-import { type Query, readQuery, withId, writeAnswer, writeFormatError } from "./wire.ts";
+import {
+  type Query,
+  readQuery,
+  responseCodes,
+  withId,
+  writeAnswer,
+  writeError,
+  writeFormatError,
+} from "./wire.ts";
 import type { Zone } from "./zone.ts";
 
 const address = "127.0.0.11";
@@ -14,6 +22,8 @@ const connectionsMax = 64;
 const connectionIdleMs = 10_000;
 const queryBytesMax = 4_096;
 const tcpAnswerBytesMax = 65_535;
+/** Less than the forwarder's limit: one sandbox cannot take it all. */
+const outsideMax = 256;
 const answersKeptMax = 256;
 const keptQueryBytesMax = 300;
 
@@ -32,6 +42,7 @@ export class SandboxResolver {
   #udp: Socket | undefined;
   #tcp: Server | undefined;
   #turn = 0;
+  #outsideCount = 0;
 
   constructor(deps: { zone: () => Zone; forwarder: Forwarder; log: Logger; clock: Clock }) {
     this.#deps = deps;
@@ -143,8 +154,14 @@ export class SandboxResolver {
     return resolveLocally(query, zone, this.#turn, bytesMax);
   }
 
-  #outside(query: Query): Promise<Buffer> {
-    return resolveOutside(query, this.#deps.forwarder, this.#deps.log);
+  async #outside(query: Query): Promise<Buffer> {
+    if (this.#outsideCount >= outsideMax) return writeError(query, responseCodes.serverFailure);
+    this.#outsideCount += 1;
+    try {
+      return await resolveOutside(query, this.#deps.forwarder, this.#deps.log);
+    } finally {
+      this.#outsideCount -= 1;
+    }
   }
 
   // A zone that cannot be built must not end the daemon; the asker asks again.

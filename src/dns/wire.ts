@@ -1,6 +1,5 @@
-// DNS messages (RFC 1035 §4), as much of them as a resolver of names in a cluster needs. No package: the
-// one at hand reads bit by bit, catches one error per record that a packet promises (a packet of 12 bytes
-// keeps it busy for a second) and needs 0.8 ms to write ten records.
+// DNS messages (RFC 1035 §4), as much of them as a resolver of a cluster's names needs. Why no package:
+// docs/decisions/0010-dns-messages.md.
 
 /** Record types that are answered from a zone. */
 export const recordTypes = { a: 1, ptr: 12, aaaa: 28, any: 255 } as const;

@@ -5,6 +5,7 @@ import { ClusterError, errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { type VirtualIpBackends, virtualIpsByNetwork } from "./balancer-rules.ts";
 import { CoalescedRun } from "./coalesced-run.ts";
+import { forgetFlows } from "./conntrack.ts";
 import { forEachLimited } from "./for-each-limited.ts";
 import { HostNetwork } from "./host-network.ts";
 import { planPublishedPorts } from "./host-rules.ts";
@@ -101,10 +102,9 @@ export class Overlay {
     this.#known = true;
     await this.#run.request();
     if (stopped.length === 0) return;
-    // Best effort, and not part of the promise: the program that does it may be missing.
-    void forEachLimited(this.#sandboxes.linked(), flowsMax, (sandbox) =>
-      sandbox.forgetFlows(stopped),
-    );
+    // Not part of the promise: nobody waits for it.
+    const namespaces = [undefined, ...this.#sandboxes.linked().map(({ path }) => path)];
+    void forEachLimited(namespaces, flowsMax, (path) => forgetFlows(path, stopped));
   }
 
   /**

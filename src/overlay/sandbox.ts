@@ -1,9 +1,7 @@
 import { CoalescedRun } from "./coalesced-run.ts";
-import { nftApply, nftTable, tryIn } from "./kernel.ts";
+import { nftApply, nftTable } from "./kernel.ts";
 import { sandboxTable } from "./names.ts";
 import type { SandboxRecord } from "./network-state.ts";
-
-const forgetFlowsMax = 64;
 
 /** One container's network namespace and the balancer in it. */
 export class Sandbox {
@@ -30,19 +28,13 @@ export class Sandbox {
     return this.#run.request();
   }
 
-  /** Ends UDP flows to addresses that no longer serve: they would never notice by themselves. */
-  async forgetFlows(addresses: readonly string[]): Promise<void> {
-    for (const address of addresses.slice(0, forgetFlowsMax)) {
-      await tryIn(this.path, "conntrack", ["-D", "-p", "udp", "--reply-src", address]);
-    }
-  }
-
   async #apply(): Promise<void> {
-    if (this.#verify) {
+    if (this.#verify && this.#applied !== "") {
       this.#verify = false;
       // The listing is taken at the first check, not after each change: it costs a process.
       const listing = await nftTable(this.path, sandboxTable);
-      if (this.#shown !== undefined && listing !== this.#shown) this.#applied = "";
+      const changed = this.#shown !== undefined && listing !== this.#shown;
+      if (changed || listing === undefined) this.#applied = "";
       else this.#shown = listing;
     }
     const script = this.#script();

@@ -15,7 +15,7 @@ import {
 } from "../wire.ts";
 import { AnswerCache } from "./cache.ts";
 
-const inFlightMax = 1_024;
+const waitingMax = 1_024;
 const upstreamsMax = 3;
 const totalMs = 4_000;
 const attemptMs = 2_000;
@@ -33,6 +33,7 @@ export class Forwarder {
   readonly #random: Random;
   readonly #cache: AnswerCache;
   readonly #inFlight = new Map<string, Promise<Buffer>>();
+  #waiting = 0;
 
   constructor(deps: { upstreams: () => readonly string[]; clock: Clock; random: Random }) {
     this.#upstreams = deps.upstreams;
@@ -49,11 +50,11 @@ export class Forwarder {
     const key = query.question.toString("latin1");
     const kept = this.#cache.get(key);
     if (kept !== undefined) return withId(kept, query.id);
+    if (this.#waiting >= waitingMax) {
+      throw new ClusterError("RESOURCE_EXHAUSTED", `${waitingMax} questions are waiting already`);
+    }
     let asking = this.#inFlight.get(key);
     if (asking === undefined) {
-      if (this.#inFlight.size >= inFlightMax) {
-        throw new ClusterError("RESOURCE_EXHAUSTED", `${inFlightMax} names are being asked for`);
-      }
       asking = this.#ask(Buffer.from(query.question));
       this.#inFlight.set(key, asking);
       asking.then(
@@ -64,7 +65,12 @@ export class Forwarder {
         () => this.#inFlight.delete(key),
       );
     }
-    return withId(await asking, query.id);
+    this.#waiting += 1;
+    try {
+      return withId(await asking, query.id);
+    } finally {
+      this.#waiting -= 1;
+    }
   }
 
   async #ask(question: Buffer): Promise<Buffer> {
