@@ -5,6 +5,7 @@ import type { Service } from "../../gen/skep/Service.ts";
 import type { Task } from "../../gen/skep/Task.ts";
 import { serviceModeOf } from "../../model/service-mode.ts";
 import type { StoreView } from "../../store/store-view.ts";
+import { isTaskDirty } from "../orchestrator/dirty.ts";
 
 /** Whether id, name and labels pass; no filters let everything pass. */
 export function matchesCommon(
@@ -77,9 +78,11 @@ const modeNames = {
   globalJob: "global-job",
 } as const;
 
+// A task of an older version counts too when it is just what the service now says, as after a rollback.
 function isUpToDate(task: Task, view: StoreView): boolean {
-  const current = view.get("service", task.serviceId)?.specVersion?.index;
-  return current !== undefined && current === task.specVersion?.index;
+  const service = view.get("service", task.serviceId);
+  if (service === undefined) return false;
+  return !isTaskDirty(service, task, { get: (id) => view.get("node", id) });
 }
 
 function isAmong<T>(wanted: readonly T[], value: T): boolean {
