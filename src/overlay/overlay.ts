@@ -81,6 +81,8 @@ export class Overlay {
     mkdirSync(this.#folder, { recursive: true, mode: 0o711 });
     await this.#host.start();
     await this.#sandboxes.adopt(this.#networks.adopt(readdirSync(this.#folder)));
+    // Containers without networks need their way out before any state is applied.
+    await this.#run.request();
     this.#scheduleRepair();
   }
 
