@@ -1,13 +1,21 @@
 import type { Command } from "commander";
 import type { NodeJson } from "../../rest/wire/node.ts";
-import type { SwarmJson } from "../../rest/wire/swarm.ts";
+import type { SwarmJson, SwarmSpecJson } from "../../rest/wire/swarm.ts";
 import type { InfoJson } from "../../rest/wire/system.ts";
 import { collect, type OpenSession, type Session } from "../session.ts";
 import { parseChoice, parseCount, parseDuration } from "../values.ts";
 
 const availabilities = ["active", "pause", "drain"] as const;
 
-interface InitOptions {
+/** Settings of the cluster, for init and update. */
+interface SettingFlags {
+  certExpiry?: string;
+  dispatcherHeartbeat?: string;
+  taskHistoryLimit?: string;
+  snapshotInterval?: string;
+}
+
+interface InitOptions extends SettingFlags {
   advertiseAddr?: string;
   listenAddr: string;
   dataPathAddr?: string;
@@ -16,10 +24,6 @@ interface InitOptions {
   defaultAddrPoolMaskLength?: string;
   availability: string;
   forceNewCluster?: boolean;
-  certExpiry?: string;
-  dispatcherHeartbeat?: string;
-  taskHistoryLimit?: string;
-  snapshotInterval?: string;
 }
 
 interface JoinOptions {
@@ -69,6 +73,14 @@ export function addSwarmCommands(program: Command, open: OpenSession): void {
       joinToken(open(), role, options),
     );
   swarm
+    .command("update")
+    .description("Change settings of the swarm")
+    .option("--cert-expiry <duration>", "life of node certificates")
+    .option("--dispatcher-heartbeat <duration>", "time between heartbeats")
+    .option("--task-history-limit <n>", "dead tasks kept per slot")
+    .option("--snapshot-interval <n>", "log entries between snapshots")
+    .action(async (options: SettingFlags) => update(open(), options));
+  swarm
     .command("leave")
     .description("Leave the swarm")
     .option("-f, --force", "also as a manager")
@@ -92,28 +104,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
     ),
     ForceNewCluster: options.forceNewCluster ?? false,
     Availability: parseChoice("--availability", options.availability, availabilities),
-    Spec: {
-      Name: "default",
-      Labels: {},
-      Orchestration: optional("TaskHistoryRetentionLimit", options.taskHistoryLimit, (text) =>
-        parseCount("--task-history-limit", text),
-      ),
-      Raft: {
-        ElectionTick: 0,
-        HeartbeatTick: 0,
-        ...optional("SnapshotInterval", options.snapshotInterval, (text) =>
-          parseCount("--snapshot-interval", text),
-        ),
-      },
-      Dispatcher: optional("HeartbeatPeriod", options.dispatcherHeartbeat, (text) =>
-        parseDuration("--dispatcher-heartbeat", text),
-      ),
-      CAConfig: optional("NodeCertExpiry", options.certExpiry, (text) =>
-        parseDuration("--cert-expiry", text),
-      ),
-      TaskDefaults: {},
-      EncryptionConfig: { AutoLockManagers: false },
-    },
+    Spec: withSettings(defaultSpec, options),
   };
   const nodeId = await session.client.post<string>("/swarm/init", { body });
   session.print(`Swarm initialized: current node (${nodeId}) is now a manager.\n`);
@@ -178,10 +169,45 @@ function joinCommand(token: string, address: string): string {
   return `    skep swarm join --token ${token} ${address}`;
 }
 
-function optional<T>(
-  key: string,
-  text: string | undefined,
-  parse: (text: string) => T,
-): Record<string, T> {
-  return text === undefined ? {} : { [key]: parse(text) };
+async function update(session: Session, options: SettingFlags): Promise<void> {
+  const { Spec, Version } = await session.client.get<SwarmJson>("/swarm");
+  const query = {
+    version: Version.Index,
+    rotateWorkerToken: false,
+    rotateManagerToken: false,
+    rotateManagerUnlockKey: false,
+  };
+  await session.client.post("/swarm/update", { query, body: withSettings(Spec, options) });
+  session.print("Swarm updated.");
+}
+
+const defaultSpec: SwarmSpecJson = {
+  Name: "default",
+  Labels: {},
+  Orchestration: {},
+  Raft: { ElectionTick: 0, HeartbeatTick: 0 },
+  Dispatcher: {},
+  CAConfig: {},
+  TaskDefaults: {},
+  EncryptionConfig: { AutoLockManagers: false },
+};
+
+// The settings with what the flags change.
+function withSettings(before: SwarmSpecJson, flags: SettingFlags): SwarmSpecJson {
+  const spec = structuredClone(before);
+  if (flags.taskHistoryLimit !== undefined) {
+    const limit = parseCount("--task-history-limit", flags.taskHistoryLimit);
+    spec.Orchestration.TaskHistoryRetentionLimit = limit;
+  }
+  if (flags.snapshotInterval !== undefined) {
+    spec.Raft.SnapshotInterval = parseCount("--snapshot-interval", flags.snapshotInterval);
+  }
+  if (flags.dispatcherHeartbeat !== undefined) {
+    const period = parseDuration("--dispatcher-heartbeat", flags.dispatcherHeartbeat);
+    spec.Dispatcher.HeartbeatPeriod = period;
+  }
+  if (flags.certExpiry !== undefined) {
+    spec.CAConfig.NodeCertExpiry = parseDuration("--cert-expiry", flags.certExpiry);
+  }
+  return spec;
 }

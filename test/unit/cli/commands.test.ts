@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CommanderError } from "commander";
+import { silentLogger } from "../../../src/base/log.ts";
+import { ApiClient } from "../../../src/cli/client.ts";
+import { makeProgram } from "../../../src/cli/program.ts";
+import { problemText, type Session } from "../../../src/cli/session.ts";
+import { RestApp } from "../../../src/rest/app.ts";
+import { RestServer } from "../../../src/rest/server.ts";
+import { FakeBackend } from "../../support/fake-backend.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
+
+describe("the commands of skep", () => {
+  let folder: string;
+  let server: RestServer;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "skep-cli-"));
+    const deps = { clock: new FakeClock(), random: seededRandom(1), log: silentLogger };
+    const backend = new FakeBackend(deps);
+    server = new RestServer({ app: new RestApp({ backend, ...deps }), ...deps });
+    await server.listen({ kind: "unix", path: join(folder, "s") });
+  });
+
+  after(async () => {
+    await server.stop(0);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** What the command prints, or the error it ends with. */
+  async function run(line: string): Promise<string> {
+    const argv = line.split(" ");
+    const printed: string[] = [];
+    const session: Session = {
+      client: new ApiClient(`unix://${join(folder, "s")}`),
+      print: (text) => void printed.push(text),
+      warn: (text) => void printed.push(text),
+      terminal: false,
+      interrupted: new AbortController().signal,
+      now: () => new FakeClock().now(),
+    };
+    const program = await makeProgram(argv, () => session);
+    quiet(program);
+    try {
+      await program.parseAsync(argv, { from: "user" });
+      return printed.join("\n");
+    } catch (error) {
+      if (error instanceof CommanderError) return error.message;
+      return problemText(error);
+    }
+  }
+
+  function quiet(command: Awaited<ReturnType<typeof makeProgram>>): void {
+    command.configureOutput({ writeErr: () => {}, writeOut: () => {} });
+    for (const inner of command.commands) quiet(inner);
+  }
+
+  const lines: { line: string; want: RegExp }[] = [
+    {
+      line: "node ls",
+      want: /^ID +HOSTNAME +STATUS +AVAILABILITY +MANAGER STATUS +ENGINE VERSION/,
+    },
+    { line: "node ls", want: /\* +host1 +Ready +Active +Leader/ },
+    { line: "node ls -q", want: /^nodeabcdefghijklmnopqrstu$/ },
+    { line: "node inspect self", want: /"Hostname": "host1"/ },
+    { line: "node update --availability drain host1", want: /^host1$/ },
+    { line: "node update --availability gone host1", want: /--availability.*active, pause, drain/ },
+    { line: "node promote host1", want: /already a manager/ },
+    { line: "secret ls", want: /^ID +NAME +CREATED +UPDATED$/ },
+    { line: "network create --label a=b back", want: /^[a-z0-9]{25}$/ },
+    { line: "network ls --format {{.Name}}", want: /back/ },
+    { line: "network rm nope", want: /nope not found/ },
+    { line: "network rm --force nope", want: /^nope$/ },
+    {
+      line: "service create -d --name web --replicas 2 --network back -p 8080:80 busybox nc -l --detach=false",
+      want: /^[a-z0-9]{25}$/,
+    },
+    { line: "service inspect web", want: /"-l",\s+"--detach=false"/ },
+    { line: "service ls", want: /web +replicated +2\/2 +busybox/ },
+    { line: "service ps web", want: /web\.1 +busybox +host1 +Running +Running/ },
+    { line: "service update -d --network-rm back --env-add A=1 web", want: /^web$/ },
+    { line: "service scale -d web=3", want: /web scaled to 3/ },
+    { line: "service scale web", want: /SERVICE=REPLICAS/ },
+    { line: "service scale -d nope=3", want: /service nope not found/ },
+    { line: "service rollback -d web", want: /^web$/ },
+    { line: "service create --replicas x img", want: /invalid argument "x" for --replicas/ },
+    { line: "service create --secret nope img", want: /secret nope not found/ },
+    { line: "service creat img", want: /unknown command 'creat'.*create/s },
+    { line: "servce ls", want: /unknown command 'servce'.*service/s },
+    { line: "service ls --fliter a", want: /unknown option '--fliter'.*--filter/s },
+    { line: "service rm web", want: /^web$/ },
+    { line: "ps --format {{.Names}}", want: /^web\.1\.abc$/ },
+    { line: "images", want: /busybox +latest +b{12}/ },
+    { line: "image ls nothing -q", want: /^$/ },
+    { line: "swarm join-token worker -q", want: /^SWMTKN-1-/ },
+    { line: "swarm join-token boss", want: /worker, manager/ },
+    { line: "swarm join 10.0.0.1:2377", want: /required option '--token/ },
+    { line: "swarm update --task-history-limit 3", want: /^Swarm updated\.$/ },
+    { line: "version", want: /API version: +1\.50/ },
+    { line: "info", want: /Swarm: active/ },
+    { line: "load -i /does/not/exist", want: /ENOENT/ },
+  ];
+  for (const { line, want } of lines) {
+    it(line, async () => {
+      assert.match(await run(line), want);
+    });
+  }
+
+  it("says where no daemon answers", async () => {
+    const client = new ApiClient("unix:///does/not/exist");
+    await assert.rejects(client.get("/info"), /Cannot connect.*\/does\/not\/exist.*skepd/);
+    assert.throws(() => new ApiClient("ftp://x"), /neither unix/);
+  });
+});
