@@ -62,8 +62,8 @@ export class Daemon {
       );
       process.exit(1);
     };
-    swarm = new Swarm({ config, stateDir, host, onRaftFailed, clock, random, log });
     const events = new LocalEvents(clock);
+    swarm = new Swarm({ config, stateDir, host, events, onRaftFailed, clock, random, log });
     const backend = makeBackend({
       config,
       engineId,

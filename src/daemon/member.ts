@@ -19,6 +19,7 @@ import { Worker } from "../worker/worker.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { HostParts } from "./host-parts.ts";
 import { IdentityHolder } from "./identity-holder.ts";
+import type { LocalEvents } from "./local-events.ts";
 import { ManagerHost } from "./manager-host.ts";
 import type { MemberState, StateDir } from "./state-dir.ts";
 
@@ -26,6 +27,7 @@ export interface MemberDeps {
   readonly config: DaemonConfig;
   readonly stateDir: StateDir;
   readonly host: HostParts;
+  readonly events: LocalEvents;
   /** This manager's log can no longer be written: the daemon must end. */
   readonly onRaftFailed: (error: unknown) => void;
   readonly clock: Clock;
@@ -159,7 +161,7 @@ export class Member {
   }
 
   async #startWorker(): Promise<void> {
-    const { host, stateDir, clock, random, log } = this.#deps;
+    const { host, events, stateDir, clock, random, log } = this.#deps;
     this.#worker = await Worker.start(
       { nodeId: this.#state.nodeId, stateDir: stateDir.worker },
       {
@@ -172,6 +174,7 @@ export class Member {
         overlay: host.overlay,
         dns: host.dns,
         volumes: host.volumes,
+        onContainer: (action, id, attributes) => events.emit("container", action, id, attributes),
         clock,
         random,
         log,

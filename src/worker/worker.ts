@@ -21,7 +21,7 @@ import {
 import { AssignmentStore } from "./agent/assignment-store.ts";
 import { DispatcherClient, type SessionListener } from "./agent/dispatcher-client.ts";
 import { Reporter } from "./agent/reporter.ts";
-import { ContainerTasks } from "./executor/container-task.ts";
+import { ContainerTasks, type OnContainer } from "./executor/container-task.ts";
 import { Executor } from "./executor/executor.ts";
 import type { HealthState } from "./executor/health-check.ts";
 import { containerIdOf } from "./executor/plan-container.ts";
@@ -47,6 +47,7 @@ export interface WorkerDeps {
   readonly overlay: Overlay;
   readonly dns: DnsServer;
   readonly volumes: Volumes;
+  readonly onContainer: OnContainer;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -81,6 +82,7 @@ export class Worker implements SessionListener {
       runtime: deps.runtime,
       networking: this.#networking,
       volumes: deps.volumes,
+      onContainer: deps.onContainer,
       assignments: () => this.#set,
       clock,
       log: deps.log.child({ module: "executor" }),

@@ -19,6 +19,16 @@ import type { TaskController, TaskExit } from "./task-runner.ts";
 
 const defaultGraceMs = 10_000;
 
+/** What happened to a container, by the Docker API's names for it. */
+export type ContainerAction = "create" | "start" | "die" | "destroy";
+
+/** Told of what happens to the containers of tasks; `attributes` are labels and what the action adds. */
+export type OnContainer = (
+  action: ContainerAction,
+  containerId: string,
+  attributes: Readonly<Record<string, string>>,
+) => void;
+
 export interface ContainerTaskDeps {
   readonly nodeId: string;
   readonly describe: () => NodeDescription;
@@ -27,6 +37,7 @@ export interface ContainerTaskDeps {
   readonly networking: TaskNetworking;
   readonly volumes: Volumes;
   readonly assignments: () => AssignmentSet;
+  readonly onContainer: OnContainer;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -63,6 +74,7 @@ export class ContainerTasks implements TaskController {
     });
     signal.throwIfAborted();
     await runtime.create(spec);
+    this.#tell("create", id);
   }
 
   async start(task: Task, signal: AbortSignal): Promise<void> {
@@ -71,7 +83,10 @@ export class ContainerTasks implements TaskController {
     const info = runtime.find(id);
     if (info === undefined)
       throw new ClusterError("NOT_FOUND", `container of task ${task.id} is gone`);
-    if (info.state === "created") await runtime.start(id);
+    if (info.state === "created") {
+      await runtime.start(id);
+      this.#tell("start", id);
+    }
     const check = this.#healthCheck(task);
     if (check === undefined) return;
     const watch = this.#watchHealth(id, check);
@@ -100,6 +115,7 @@ export class ContainerTasks implements TaskController {
         error: `task: non-zero exit (${exit.exitCode}): dockerexec: unhealthy container`,
       };
     }
+    this.#tell("die", id, { exitCode: String(ended.exitCode) });
     await this.#release(id);
     if (ended.exitCode === 0) return { exitCode: 0, error: "" };
     const reason = ended.oomKilled ? ": out of memory" : ended.reason ? `: ${ended.reason}` : "";
@@ -116,6 +132,7 @@ export class ContainerTasks implements TaskController {
       const graceMs = durationMs(task.spec?.container?.stopGracePeriod ?? null, defaultGraceMs);
       const signal = task.spec?.container?.stopSignal ?? "";
       ({ exitCode } = await runtime.stop(id, { ...(signal === "" ? {} : { signal }), graceMs }));
+      this.#tell("die", id, { exitCode: String(exitCode) });
     }
     await this.#release(id);
     return { exitCode, error: "" };
@@ -141,6 +158,11 @@ export class ContainerTasks implements TaskController {
     if (this.#deps.runtime.find(id) !== undefined)
       await this.#deps.runtime.remove(id, { force: true });
     await this.#deps.networking.detach(id);
+  }
+
+  #tell(action: ContainerAction, id: string, more: Readonly<Record<string, string>> = {}): void {
+    const info = this.#deps.runtime.find(id);
+    this.#deps.onContainer(action, id, { ...info?.labels, name: info?.name ?? "", ...more });
   }
 
   // A dead container keeps its logs but gives back its addresses and mounts of names.
