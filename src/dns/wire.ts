@@ -1,22 +1,31 @@
-// DNS messages (RFC 1035 §4), as much of them as a resolver of a cluster's names needs. Why no package:
-// docs/decisions/0010-dns-messages.md.
+import dns2 from "dns2";
+
+// DNS messages (RFC 1035 §4), as much of them as a resolver of a cluster's names needs. The numbers are dns2's; why not its reader and
+// writer too: docs/decisions/0010-dns-messages.md.
+
+const { TYPE, CLASS, RCODE } = dns2.Packet;
 
 /** Record types that are answered from a zone. */
-export const recordTypes = { a: 1, ptr: 12, aaaa: 28, any: 255 } as const;
+export const recordTypes = {
+  a: TYPE.A,
+  ptr: TYPE.PTR,
+  aaaa: TYPE.AAAA,
+  any: TYPE.ANY,
+} as const;
 /** Response codes. */
 export const responseCodes = {
-  noError: 0,
-  formatError: 1,
-  serverFailure: 2,
-  nameError: 3,
-  notImplemented: 4,
-  refused: 5,
+  noError: RCODE.NOERROR,
+  formatError: RCODE.FORMERR,
+  serverFailure: RCODE.SERVFAIL,
+  nameError: RCODE.NXDOMAIN,
+  notImplemented: RCODE.NOTIMP,
+  refused: RCODE.REFUSED,
 } as const;
 
 const headerBytes = 12;
 const nameBytesMax = 255;
-const internetClass = 1;
-const optType = 41;
+const internetClass = CLASS.IN;
+const optType = TYPE.EDNS;
 const plainUdpBytes = 512;
 const udpBytesMax = 4096;
 
