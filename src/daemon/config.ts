@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { Command, Option } from "commander";
 import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
 import { parseSubnet } from "../base/ip.ts";
@@ -13,10 +14,8 @@ export interface DaemonConfig {
   readonly logLevel: "debug" | "info" | "warn" | "error" | "fatal";
   readonly labels: Readonly<Record<string, string>>;
   readonly insecureRegistries: readonly string[];
-  readonly registryMirrors: readonly string[];
   readonly defaultAdvertiseAddress: string;
   readonly cgroupParent: string;
-  readonly metricsAddress: string;
   readonly dns: readonly string[];
   /** CIDR of the bridge containers reach the outside by. */
   readonly bridgeSubnet: string;
@@ -31,7 +30,7 @@ const logLevels = ["debug", "info", "warn", "error", "fatal"] as const;
 
 /**
  * Reads flags and the configuration file. INVALID_ARGUMENT names the option; an option in both places is refused, as dockerd does.
- * `warnings` names what was accepted and ignored.
+ * A CommanderError ends the process: it has told, what is wrong with the flags or `--help`. `warnings` names what was accepted and ignored.
  */
 export function readConfig(argv: readonly string[]): { config: DaemonConfig; warnings: string[] } {
   const given = parseFlags(argv);
@@ -55,7 +54,8 @@ export function readConfig(argv: readonly string[]): { config: DaemonConfig; war
 function parseFlags(argv: readonly string[]): Map<string, RawValue> {
   const command = new Command("skepd")
     .description("The Skep daemon: cluster node and Docker Engine API server")
-    .allowExcessArguments(false);
+    .allowExcessArguments(false)
+    .exitOverride();
   for (const flag of [...flags, ...ignoredFlags]) {
     if (!flag.name.startsWith("no-")) command.addOption(toOption(flag));
   }
@@ -131,28 +131,26 @@ function checkedConfig(values: ReadonlyMap<string, RawValue>): DaemonConfig {
   const level = textOf(values, "log-level", "info");
   const logLevel = logLevels.find((name) => name === level);
   if (logLevel === undefined) {
-    throw new ClusterError(
-      "INVALID_ARGUMENT",
-      `option --log-level: "${level}" is not one of ${logLevels.join(", ")}`,
-    );
+    throw badOption("log-level", level, `one of ${logLevels.join(", ")}`);
   }
   const hosts = listOf(values, "host");
   for (const host of hosts) checkHost(host);
   const bridgeSubnet = textOf(values, "bip", "172.18.0.0/16");
-  parseSubnet(bridgeSubnet);
-  const dataRoot = textOf(values, "data-root", "/var/lib/skep");
+  checkBridge(bridgeSubnet);
+  for (const server of listOf(values, "dns")) {
+    if (isIP(server) === 0) throw badOption("dns", server, "an IP address");
+  }
+  const dataRoot = folderOf(values, "data-root", "/var/lib/skep");
   return {
     hosts: hosts.length > 0 ? hosts : ["unix:///var/run/skep.sock"],
     dataRoot,
-    execRoot: textOf(values, "exec-root", "/var/run/skep"),
+    execRoot: folderOf(values, "exec-root", "/var/run/skep"),
     pidFile: textOf(values, "pidfile", ""),
     logLevel: isOn(values, "debug") ? "debug" : logLevel,
     labels: Object.fromEntries(listOf(values, "label").map(parseLabel)),
     insecureRegistries: listOf(values, "insecure-registry"),
-    registryMirrors: listOf(values, "registry-mirror"),
     defaultAdvertiseAddress: textOf(values, "swarm-default-advertise-addr", ""),
     cgroupParent: textOf(values, "cgroup-parent", "/skep"),
-    metricsAddress: textOf(values, "metrics-addr", ""),
     dns: listOf(values, "dns"),
     bridgeSubnet,
     socketGroup: textOf(values, "group", ""),
@@ -172,6 +170,25 @@ function checkHost(host: string): void {
       ? `option --host: "${host}" is neither unix:///path nor tcp://ip:port`
       : `option --host: ${host} would give everyone who can reach it control of this machine; use a unix socket or a loopback address`,
   );
+}
+
+function checkBridge(text: string): void {
+  try {
+    parseSubnet(text);
+  } catch {
+    throw badOption("bip", text, "a subnet such as 172.18.0.0/16");
+  }
+}
+
+// A relative path would mean another folder after a start from elsewhere.
+function folderOf(values: ReadonlyMap<string, RawValue>, name: string, fallback: string): string {
+  const path = textOf(values, name, fallback);
+  if (!path.startsWith("/")) throw badOption(name, path, "an absolute path");
+  return path;
+}
+
+function badOption(name: string, text: string, wanted: string): ClusterError {
+  return new ClusterError("INVALID_ARGUMENT", `option --${name}: "${text}" is not ${wanted}`);
 }
 
 function parseLabel(text: string): [string, string] {
@@ -195,5 +212,7 @@ function listOf(values: ReadonlyMap<string, RawValue>, name: string): readonly s
 
 function isOn(values: ReadonlyMap<string, RawValue>, name: string): boolean {
   const value = values.get(name);
-  return value === true || value === "true" || value === "1";
+  if (value === undefined || value === false || value === "false" || value === "0") return false;
+  if (value === true || value === "true" || value === "1") return true;
+  throw badOption(name, String(value), "true or false");
 }

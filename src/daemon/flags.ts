@@ -38,42 +38,34 @@ export const flags: readonly Flag[] = [
     key: "insecure-registries",
   },
   {
-    name: "registry-mirror",
-    kind: "list",
-    help: "mirror to ask before Docker Hub",
-    key: "registry-mirrors",
-  },
-  {
-    name: "default-address-pool",
-    kind: "list",
-    help: "base=CIDR,size=N for networks of this node",
-    key: "default-address-pools",
-  },
-  {
     name: "swarm-default-advertise-addr",
     kind: "string",
     help: "address or interface other nodes reach this one at",
   },
   { name: "cgroup-parent", kind: "string", help: "cgroup all containers go under" },
-  { name: "metrics-addr", kind: "string", help: "ip:port of the Prometheus metrics" },
   { name: "dns", kind: "list", help: "name servers of containers" },
   { name: "bip", kind: "string", help: "address and subnet of the egress bridge" },
   { name: "group", short: "G", kind: "string", help: "group of the unix socket" },
-  {
-    name: "shutdown-timeout",
-    kind: "int",
-    help: "seconds to wait for the daemon's own work at its end",
-  },
-  {
-    name: "node-generic-resource",
-    kind: "list",
-    help: "KIND=VALUE this node offers",
-    key: "node-generic-resources",
-  },
   { name: "validate", kind: "bool", help: "check the configuration and exit" },
 ];
 
-/** Flags of dockerd that are accepted and do nothing here: there is no such part, or it is always so. */
+/** Keys in daemon.json that differ from the flag's name. */
+const ignoredKeys: Readonly<Record<string, string>> = {
+  "storage-opt": "storage-opts",
+  "exec-opt": "exec-opts",
+  "add-runtime": "runtimes",
+  "log-opt": "log-opts",
+  "default-ulimit": "default-ulimits",
+  "dns-opt": "dns-opts",
+  "registry-mirror": "registry-mirrors",
+  "default-address-pool": "default-address-pools",
+  "node-generic-resource": "node-generic-resources",
+  "authorization-plugin": "authorization-plugins",
+  "cdi-spec-dir": "cdi-spec-dirs",
+  "default-network-opt": "default-network-opts",
+};
+
+/** Flags of dockerd that are accepted with a warning and do nothing: there is no such part (yet), or it is always so. */
 export const ignoredFlags: readonly Flag[] = (
   [
     ["storage-driver", "string"],
@@ -126,12 +118,22 @@ export const ignoredFlags: readonly Flag[] = (
     ["dns-search", "list"],
     ["tls", "bool"],
     ["rootless", "bool"],
+    ["registry-mirror", "list"],
+    ["default-address-pool", "list"],
+    ["metrics-addr", "string"],
+    ["node-generic-resource", "list"],
+    ["shutdown-timeout", "int"],
     ["cpu-rt-period", "int"],
     ["cpu-rt-runtime", "int"],
     ["cdi-spec-dir", "list"],
     ["firewall-backend", "string"],
   ] as const
-).map(([name, kind]) => ({ name, kind, help: "accepted for compatibility, does nothing" }));
+).map(([name, kind]) => ({
+  name,
+  kind,
+  help: "accepted for compatibility, does nothing",
+  key: ignoredKeys[name] ?? name,
+}));
 
 /** Flags that would weaken security if they were ignored: refused until TLS on TCP sockets exists. */
 export const refusedFlags: readonly string[] = [

@@ -1,3 +1,4 @@
+import { CommanderError } from "commander";
 import { pino } from "pino";
 import { errorMessage } from "../base/errors.ts";
 import { type DaemonConfig, readConfig } from "./config.ts";
@@ -44,6 +45,7 @@ function configOrExit(): { config: DaemonConfig; warnings: string[] } {
   try {
     return readConfig(process.argv.slice(2));
   } catch (error) {
+    if (error instanceof CommanderError) process.exit(error.exitCode); // it has told
     process.stderr.write(`skepd: ${errorMessage(error)}\n`);
     process.exit(1);
   }

@@ -50,7 +50,7 @@ export function nodeInfo(input: {
     runtimes: [{ name: "runc", path: "runc" }],
     labels: Object.entries(config.labels).map(([key, value]) => `${key}=${value}`),
     insecureRegistries: ["127.0.0.0/8", ...config.insecureRegistries],
-    registryMirrors: config.registryMirrors,
+    registryMirrors: [],
     httpProxy: "",
     httpsProxy: "",
     noProxy: "",
