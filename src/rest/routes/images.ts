@@ -1,3 +1,4 @@
+import { finished, PassThrough, type Readable } from "node:stream";
 import type { ImageData } from "../backend/images.ts";
 import {
   type Filters,
@@ -81,8 +82,19 @@ async function pull(request: RestRequest, { backend, log }: RestContext): Promis
 
 async function load(request: RestRequest, { backend }: RestContext): Promise<Reply> {
   const quiet = queryFlag(request.query, "quiet");
-  const lines = loadLines(backend.node.images, request.body, quiet, request.signal);
-  return stream("application/json", lines);
+  const lines = loadLines(backend.node.images, detached(request.body), quiet, request.signal);
+  return stream("application/json", await startStream(lines));
+}
+
+// A reader that gives up destroys what it reads: the connection must live on, to tell the client why.
+function detached(body: Readable): Readable {
+  const copy = new PassThrough();
+  body.pipe(copy);
+  finished(body, { writable: false }, (error) => {
+    if (error) copy.destroy(error);
+  });
+  copy.once("close", () => body.resume());
+  return copy;
 }
 
 async function save(request: RestRequest, context: RestContext): Promise<Reply> {
