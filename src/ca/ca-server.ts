@@ -77,7 +77,7 @@ async function join(
   if (role === undefined) {
     limiter.failed(host);
     throw new ClusterError(
-      "PERMISSION_DENIED",
+      "INVALID_ARGUMENT",
       "A valid join token is necessary to join this cluster",
     );
   }
