@@ -20,12 +20,14 @@ export class RaftSimWorld implements SimSurroundings {
   readonly #cut = new Set<string>();
   #proposals = 0;
   #traceHash = 0;
-  readonly #calm: boolean;
+  readonly #events: readonly (readonly [weight: number, act: (node: SimNode) => void])[];
+  readonly #weights: number;
 
   constructor(seed: number) {
     this.random = seededRandom(seed);
     // Some worlds are gentle, so that long histories arise.
-    this.#calm = this.random.float() < 0.4;
+    this.#events = this.#eventsOf(this.random.float() < 0.4 ? 0.2 : 1);
+    this.#weights = this.#events.reduce((sum, [weight]) => sum + weight, 0);
     const count = randomInteger(this.random, 1, 5);
     const change = aConfChange(Array.from({ length: count }, (_, at) => `+${at + 1}`).join(" "));
     const voters = change.changes.map(({ raftId }) => raftId);
@@ -72,23 +74,13 @@ export class RaftSimWorld implements SimSurroundings {
 
   /** One thing happens. */
   step(): void {
-    const node = this.#anyNode();
-    const faults = this.#calm ? 0.2 : 1;
-    const dice = this.random.float() * 100;
-    if (dice < 40) this.#deliver();
-    else if (dice < 52) this.#tick(node);
-    else if (dice < 68) this.#onUp(node, () => node.write(randomInteger(this.random, 1, 4)));
-    else if (dice < 80) this.#onUp(node, () => node.apply());
-    else if (dice < 87) this.#propose();
-    else if (dice < 89) this.#onUp(node, () => this.#read(node));
-    else if (dice < 91) this.#changeMembers();
-    else if (dice < 92) this.#onUp(node, () => node.compact(this.#pick(5)));
-    else if (dice < 92.5) this.#transfer();
-    else if (dice < 92.5 + faults) this.#partition();
-    else if (dice < 94.5) this.#cut.clear();
-    else if (dice < 94.5 + faults) this.#crash(node);
-    else if (dice < 98) this.#restart(node);
-    else this.#burst(node);
+    let dice = this.random.float() * this.#weights;
+    for (const [weight, act] of this.#events) {
+      dice -= weight;
+      if (dice >= 0) continue;
+      act(this.#anyNode());
+      return;
+    }
   }
 
   /** Everything works again: a leader must come and everyone must follow. */
@@ -118,6 +110,27 @@ export class RaftSimWorld implements SimSurroundings {
     }
     const states = [...this.nodes.values()].map(({ raw }) => JSON.stringify(raw.status()));
     throw new Error(`no progress after the faults ended:\n${states.join("\n")}`);
+  }
+
+  #eventsOf(faults: number): readonly (readonly [number, (node: SimNode) => void])[] {
+    const { random } = this;
+    return [
+      [300, () => this.#deliverSome()],
+      [150, () => this.#tickSome()],
+      [150, () => this.#some((node) => node.write(randomInteger(random, 1, 4)))],
+      [120, () => this.#some((node) => node.apply())],
+      [70, () => this.#propose()],
+      [20, (node) => this.#onUp(node, () => this.#read(node))],
+      [10, () => this.#changeMembers()],
+      [10, (node) => this.#onUp(node, () => node.compact(this.#pick(5)))],
+      [3, () => this.#transfer()],
+      [25, (node) => this.#restart(node)],
+      [15, () => this.#cut.clear()],
+      [4 * faults, () => this.#partition()],
+      [4 * faults, (node) => this.#crash(node)],
+      [2 * faults, () => this.#burst()],
+      [3 * faults, () => this.#loseLeader()],
+    ];
   }
 
   #calmRound(): void {
@@ -184,12 +197,39 @@ export class RaftSimWorld implements SimSurroundings {
 
   #tick(node: SimNode): void {
     this.#onUp(node, () => node.raw.tick());
-    node.drain();
   }
 
-  /** A member runs for a while and the others do not, so that it times out. */
-  #burst(node: SimNode): void {
-    for (let ticks = 0; ticks < 12; ticks += 1) this.#tick(node);
+  /** Time passes; not for all alike. */
+  #tickSome(): void {
+    this.#some((node) => node.raw.tick());
+  }
+
+  #deliverSome(): void {
+    for (let left = randomInteger(this.random, 1, 10); left > 0; left -= 1) this.#deliver();
+  }
+
+  /** Some hear nothing for so long that they give up their leader. */
+  #burst(): void {
+    for (const node of this.nodes.values()) {
+      if (this.random.float() < 0.3) continue;
+      for (let ticks = 0; ticks < 15; ticks += 1) this.#tick(node);
+    }
+  }
+
+  /** The leader dies, or is cut off, with a proposal that has reached few (Figure 8). */
+  #loseLeader(): void {
+    const leader = this.#leader();
+    if (leader === undefined) return;
+    this.#propose();
+    for (let count = this.#pick(4); count > 0; count -= 1) this.#deliver();
+    if (this.random.float() < 0.5) this.#crash(leader);
+    else {
+      for (const id of this.nodes.keys()) {
+        this.#cut.add(`${leader.id}>${id}`);
+        this.#cut.add(`${id}>${leader.id}`);
+      }
+    }
+    this.#burst();
   }
 
   #propose(): void {
@@ -261,6 +301,12 @@ export class RaftSimWorld implements SimSurroundings {
 
   #restart(node: SimNode): void {
     if (!node.isUp) node.restart();
+  }
+
+  #some(action: (node: SimNode) => void): void {
+    for (const node of this.nodes.values()) {
+      if (this.random.float() < 0.6) this.#onUp(node, () => action(node));
+    }
   }
 
   #onUp(node: SimNode, action: () => void): void {

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { createWriteStream, existsSync, mkdirSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { request } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,14 +52,14 @@ export class TestDaemon {
   /** Starts it and waits until its API answers. */
   async start(): Promise<void> {
     mkdirSync(this.host.stateDir, { recursive: true });
-    const log = createWriteStream(this.logFile, { flags: "a" });
+    const log = openSync(this.logFile, "a");
     const { file, args } = this.kind === "skepd" ? this.#skepd() : this.#dockerd();
     const child = this.host.spawn(file, args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", log, log],
       detached: true,
     });
-    child.stdout?.pipe(log);
-    child.stderr?.pipe(log);
+    child.unref(); // it may outlive us
+    closeSync(log);
     this.#process = child;
     child.on("exit", () => {
       if (this.#process === child) this.#process = undefined;
@@ -77,6 +77,7 @@ export class TestDaemon {
     const child = this.#process;
     if (child === undefined) return;
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    child.ref(); // what we wait for must keep us alive
     child.kill(signal);
     await ended;
   }
