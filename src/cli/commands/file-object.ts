@@ -18,7 +18,6 @@ type Noun = "secret" | "config";
 
 interface CreateOptions {
   label?: string[];
-  templateDriver?: string;
 }
 
 interface ListOptions {
@@ -57,7 +56,6 @@ function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession):
     .argument("<name>")
     .argument("[file]", "file or -", "-")
     .option("-l, --label <label>", "key=value", collect)
-    .option("--template-driver <driver>", "golang: fill in placeholders on the node")
     .action(async (name: string, file: string, options: CreateOptions) => {
       const session = open();
       const data = file === "-" ? await buffer(process.stdin) : await readFile(file);
@@ -65,9 +63,6 @@ function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession):
         Name: name,
         Labels: parseLabels("--label", options.label ?? []),
         Data: data.toString("base64"),
-        ...(options.templateDriver === undefined
-          ? {}
-          : { Templating: { Name: options.templateDriver } }),
       };
       session.print((await session.client.post<IdJson>(`${path}/create`, { body })).ID);
     });
