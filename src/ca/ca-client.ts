@@ -45,7 +45,7 @@ export interface JoinRequest {
 
 /**
  * Makes this machine a node: root by token, new key, certificate from the leader (any manager names it).
- * INVALID_ARGUMENT for a token that is none, PERMISSION_DENIED for a wrong one, UNAVAILABLE when nobody answers.
+ * INVALID_ARGUMENT for a token that is none or wrong, UNAVAILABLE when nobody answers.
  */
 export async function joinCluster(
   request: JoinRequest,

@@ -43,7 +43,7 @@ export const caRoles: Readonly<Record<"GetRootCaCertificate" | "IssueNodeCertifi
 
 /**
  * The NodeCa service. A join token decides the role of a new node and makes its object; a node with a certificate
- * gets a new one for the role it has in the state. PERMISSION_DENIED for wrong tokens and removed nodes.
+ * gets a new one for the role it has in the state. INVALID_ARGUMENT for wrong tokens, PERMISSION_DENIED for removed nodes.
  */
 export function caHandlers(deps: CaServerDeps): ServiceHandlers<NodeCaHandlers> {
   const limiter = new AttemptLimiter(deps.clock);

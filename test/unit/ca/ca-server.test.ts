@@ -141,7 +141,7 @@ describe("ca: server and client over TLS", () => {
 
   it("a wrong secret is refused, and guessing is slowed down", async () => {
     const wrong = ca.workerToken.replace(/.{25}$/, "0".repeat(25));
-    await assert.rejects(join(wrong), (error) => isClusterError(error, "PERMISSION_DENIED"));
+    await assert.rejects(join(wrong), (error) => isClusterError(error, "INVALID_ARGUMENT"));
     const handlers = caHandlers({ state, clock, random: systemRandom });
     const context = {
       peer: undefined,
