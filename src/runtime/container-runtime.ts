@@ -105,17 +105,18 @@ export class ContainerRuntime {
     return this.#deps.host;
   }
 
-  /** Stops watching. The containers run on. */
+  /** Stops watching. The containers run on; where there is none, what all would share goes too. */
   async close(): Promise<void> {
     this.#watcher.stop();
+    if (this.#containers.size > 0) return;
+    unmount(this.#deps.layout.secrets);
+    await removeCgroups(cgroupFolders(this.#deps.host.cgroupVersion, this.#deps.cgroupParent));
   }
 
   /** Removes every container and what this daemon has mounted and made. Nothing may be used afterwards. */
   async removeAll(): Promise<void> {
     for (const id of [...this.#containers.keys()]) await this.remove(id, { force: true });
     await this.close();
-    unmount(this.#deps.layout.secrets);
-    await removeCgroups(cgroupFolders(this.#deps.host.cgroupVersion, this.#deps.cgroupParent));
   }
 
   /** Every container, whatever its state. */
