@@ -1,0 +1,80 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { parseArgs } from "node:util";
+import { tryCommand } from "../src/base/command.ts";
+import { errorMessage } from "../src/base/errors.ts";
+import type { DaemonKind } from "../test/support/test-daemon.ts";
+import { createHosts, type TestNetwork } from "../test/support/test-hosts.ts";
+import { runClientScript } from "./client-script.ts";
+import { type Figures, formatTable } from "./targets.ts";
+
+// The same client script against Docker Swarm and against Skep, in one sitting. Usage: peer-swarm [--json FILE]
+
+const { values: options } = parseArgs({ options: { json: { type: "string" } } });
+let network: TestNetwork | undefined;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void leave());
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`the bench failed: ${errorMessage(error)}\n`);
+  process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const machine = `${cpus().length} cores, Linux ${release()}, Node ${process.version}`;
+  const missing = await installPeer();
+  if (missing !== undefined) print(`Docker Swarm is skipped: ${missing}`);
+  const peer = missing === undefined ? await run("dockerd") : undefined;
+  const ours = await run("skepd");
+  const versions = `${missing === undefined ? await said("dockerd", "--version") : "no dockerd"}; client: ${await said("docker", "--version")}`;
+  print(`\n${new Date().toISOString()}; ${machine}\n${versions}\n\n${formatTable(ours, peer)}`);
+  if (options.json !== undefined) {
+    const document = { date: new Date().toISOString(), machine, versions, peer, ours };
+    writeFileSync(options.json, `${JSON.stringify(document, null, 2)}\n`);
+  }
+}
+
+async function run(kind: DaemonKind): Promise<Figures> {
+  network = await createHosts(3);
+  try {
+    return await runClientScript(kind, network.hosts, (text) => print(`${kind}: ${text}`));
+  } finally {
+    await network.destroy();
+    network = undefined;
+  }
+}
+
+/** Why the peer cannot be had; undefined when it is there. */
+async function installPeer(): Promise<string | undefined> {
+  if (await works("dockerd")) return undefined;
+  const policy = "/usr/sbin/policy-rc.d"; // no service may start by itself
+  const ownPolicy = !existsSync(policy);
+  if (ownPolicy) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    const script = "apt-get update -qq && apt-get install -y -qq --no-install-recommends docker.io";
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    const result = await tryCommand("sh", ["-c", script], { timeoutMs: 300_000, env });
+    if (result.exitCode === 0 && (await works("dockerd"))) return undefined;
+    return `docker.io cannot be installed: ${result.stderr.trim().split("\n").at(-1)}`;
+  } finally {
+    if (ownPolicy) rmSync(policy, { force: true });
+  }
+}
+
+async function works(program: string): Promise<boolean> {
+  return (await said(program, "--version").catch(() => "")) !== "";
+}
+
+async function said(program: string, ...args: string[]): Promise<string> {
+  return (await tryCommand(program, args)).stdout.trim();
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function leave(): Promise<never> {
+  await network?.destroy();
+  process.exit(130);
+}
