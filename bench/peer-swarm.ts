@@ -1,6 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, release } from "node:os";
+import { cpus, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
+import { must } from "../src/base/assert.ts";
 import { tryCommand } from "../src/base/command.ts";
 import { errorMessage } from "../src/base/errors.ts";
 import type { DaemonKind } from "../test/support/test-daemon.ts";
@@ -36,6 +37,10 @@ async function main(): Promise<void> {
 }
 
 async function run(kind: DaemonKind): Promise<Figures> {
+  // A busy machine makes both columns worthless: what else ran is told with them.
+  print(
+    `${kind}: load average before the start ${must(loadavg()[0], "a load average").toFixed(1)}`,
+  );
   network = await createHosts(3);
   try {
     return await runClientScript(kind, network.hosts, (text) => print(`${kind}: ${text}`));
