@@ -3,6 +3,7 @@ import type { ServiceJson } from "../rest/wire/service.ts";
 import type { TaskJson } from "../rest/wire/task.ts";
 import { formatElapsed, parseTime, shortId } from "./format/units.ts";
 import { formatPort } from "./ports.ts";
+import { hasSlots } from "./service/convergence.ts";
 import { printList, type Session } from "./session.ts";
 
 export interface TaskListOptions {
@@ -36,18 +37,30 @@ export async function printTasks(
 
 /** What ids of services and nodes are called. */
 export interface ObjectNames {
-  readonly services: ReadonlyMap<string, string>;
+  readonly services: ReadonlyMap<string, ServiceName>;
   readonly nodes: ReadonlyMap<string, string>;
 }
 
-const noNames: ObjectNames = { services: new Map(), nodes: new Map() };
+export interface ServiceName {
+  readonly name: string;
+  /** Its tasks are told apart by number, else by node. */
+  readonly slotted: boolean;
+}
+
+/** Names nothing: ids are shown. */
+export const noNames: ObjectNames = { services: new Map(), nodes: new Map() };
 
 /** Asks the daemon for the names of all services and nodes. */
 export async function objectNames(session: Session): Promise<ObjectNames> {
   const services = await session.client.get<ServiceJson[]>("/services");
   const nodes = await session.client.get<NodeJson[]>("/nodes");
   return {
-    services: new Map(services.map(({ ID, Spec }) => [ID, Spec.Name])),
+    services: new Map(
+      services.map((service) => [
+        service.ID,
+        { name: service.Spec.Name, slotted: hasSlots(service) },
+      ]),
+    ),
     nodes: new Map(nodes.map(({ ID, Description }) => [ID, Description.Hostname ?? ID])),
   };
 }
@@ -70,9 +83,9 @@ export function taskRows(
 
 function sortTasks(
   tasks: readonly TaskJson[],
-  serviceNames: ReadonlyMap<string, string>,
+  services: ReadonlyMap<string, ServiceName>,
 ): TaskJson[] {
-  const key = (task: TaskJson): string => taskLabel(task, serviceNames);
+  const key = (task: TaskJson): string => taskLabel(task, services);
   return [...tasks].sort(
     (a, b) =>
       key(a).localeCompare(key(b), "en", { numeric: true }) ||
@@ -81,9 +94,11 @@ function sortTasks(
 }
 
 /** "web.1", or "agent.<node id>" for a task of a global service. */
-export function taskLabel(task: TaskJson, serviceNames: ReadonlyMap<string, string>): string {
-  const service = serviceNames.get(task.ServiceID ?? "") ?? task.ServiceID ?? "";
-  return `${service}.${task.Slot ? task.Slot : (task.NodeID ?? "")}`;
+export function taskLabel(task: TaskJson, services: ReadonlyMap<string, ServiceName>): string {
+  const service = services.get(task.ServiceID ?? "");
+  // The slot 0 of a job is left out in the API's JSON.
+  const slotted = service?.slotted ?? task.Slot !== undefined;
+  return `${service?.name ?? task.ServiceID ?? ""}.${slotted ? (task.Slot ?? 0) : (task.NodeID ?? "")}`;
 }
 
 function taskRow(

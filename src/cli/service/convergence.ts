@@ -49,9 +49,10 @@ export function convergenceOf(
         ? task.DesiredState === "running" || task.DesiredState === "ready"
         : (task.JobIteration?.Index ?? 0) === iteration) && nodeIsUp(task, nodes),
   );
+  const slotted = hasSlots(service);
   const bySlot = new Map<string, TaskJson>();
   for (const task of current) {
-    const key = task.Slot ? String(task.Slot) : (task.NodeID ?? task.ID);
+    const key = slotted ? String(task.Slot ?? 0) : (task.NodeID ?? task.ID);
     const other = bySlot.get(key);
     if (other === undefined || rank(task) < rank(other)) bySlot.set(key, task);
   }
@@ -87,6 +88,11 @@ function wantedTasks(service: ServiceJson, nodes: readonly NodeJson[], known: nu
   return Math.max(eligible, known);
 }
 
+/** Whether its tasks have numbers (from 1, those of jobs from 0) and not nodes as slots. */
+export function hasSlots({ Spec: { Mode } }: ServiceJson): boolean {
+  return Mode.Replicated !== undefined || Mode.ReplicatedJob !== undefined;
+}
+
 function nodeIsUp(task: TaskJson, nodes: readonly NodeJson[]): boolean {
   const node = nodes.find(({ ID }) => ID === task.NodeID);
   return node === undefined || node.Status.State !== "down";
@@ -102,13 +108,13 @@ function linesOf(
   bySlot: ReadonlyMap<string, TaskJson>,
   wanted: number,
 ): string[] {
-  const replicated = service.Spec.Mode.Replicated ?? service.Spec.Mode.ReplicatedJob;
-  const keys =
-    replicated === undefined
-      ? [...bySlot.keys()]
-      : Array.from({ length: wanted }, (_, at) => String(at + 1));
-  return keys.map((key) => {
-    const label = replicated === undefined ? key.slice(0, 12) : `${key}/${wanted}`;
+  const slotted = hasSlots(service);
+  const first = service.Spec.Mode.ReplicatedJob === undefined ? 1 : 0;
+  const keys = slotted
+    ? Array.from({ length: wanted }, (_, at) => String(first + at))
+    : [...bySlot.keys()];
+  return keys.map((key, at) => {
+    const label = slotted ? `${at + 1}/${wanted}` : key.slice(0, 12);
     const task = bySlot.get(key);
     const error = task?.Status.Err ?? "";
     const state = task?.Status.State ?? "new";

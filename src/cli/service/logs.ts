@@ -4,7 +4,7 @@ import { ApiError } from "../client.ts";
 import { shortId } from "../format/units.ts";
 import { copyLogs, type LogFlags } from "../logs.ts";
 import type { Session } from "../session.ts";
-import { type ObjectNames, objectNames, taskLabel } from "../tasks.ts";
+import { noNames, type ObjectNames, objectNames, taskLabel } from "../tasks.ts";
 import { getService } from "./write.ts";
 
 export interface ServiceLogOptions {
@@ -28,7 +28,7 @@ export async function showLogs(
 ): Promise<void> {
   const { path, tasks, tty } = await findSource(session, name);
   const { resolve, taskIds, trunc, raw, ...flags } = options;
-  const names = resolve ? await objectNames(session) : { services: new Map(), nodes: new Map() };
+  const names = resolve ? await objectNames(session) : noNames;
   const prefix: LogFlags["prefix"] = (details) =>
     sourceLabel(details, tasks, names, { resolve, taskIds, trunc });
   const framed = raw === true || tty ? {} : { prefix };

@@ -92,6 +92,7 @@ export class ContainerTasks implements TaskController {
     const watch = this.#watchHealth(id, check);
     const first = await Promise.race([watch.settled, runtime.wait(id, signal)]);
     if ("exitCode" in first) {
+      if (first.exitCode === 0) return; // done before it was ever asked for its health
       throw new ClusterError("INTERNAL", `task: non-zero exit (${first.exitCode})`);
     }
     if (first.status === "unhealthy") {

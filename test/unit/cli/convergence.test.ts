@@ -140,11 +140,20 @@ describe("convergence of a service", () => {
       name: "a job, by what is complete in this run of it",
       service: aService({ ReplicatedJob: { TotalCompletions: 2, MaxConcurrent: 1 } }, job),
       tasks: [
-        aTask(1, "complete", { JobIteration: { Index: 3 } }),
-        aTask(2, "complete", { JobIteration: { Index: 2 } }),
-        aTask(2, "running", { JobIteration: { Index: 3 } }),
+        aTask(0, "complete", { JobIteration: { Index: 3 } }),
+        aTask(1, "complete", { JobIteration: { Index: 2 } }),
+        aTask(1, "running", { JobIteration: { Index: 3 } }),
       ],
       want: [1, 2, false],
+    },
+    {
+      name: "a job whose first slot was tried on two nodes",
+      service: aService({ ReplicatedJob: { TotalCompletions: 1, MaxConcurrent: 1 } }, job),
+      tasks: [
+        aTask(0, "failed", { ID: "a", NodeID: "node2", JobIteration: { Index: 3 } }),
+        aTask(0, "complete", { JobIteration: { Index: 3 } }),
+      ],
+      want: [1, 1, true],
     },
   ];
   for (const { name, service, tasks, nodes: known = nodes, want } of cases) {

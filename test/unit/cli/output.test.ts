@@ -30,7 +30,11 @@ function aTask(more: Partial<TaskJson> = {}): TaskJson {
 }
 
 const names = {
-  services: new Map([["svc1", "web"]]),
+  services: new Map([
+    ["svc1", { name: "web", slotted: true }],
+    ["agent1", { name: "agent", slotted: false }],
+    ["job1", { name: "job", slotted: true }],
+  ]),
   nodes: new Map([["node1", "host-a"]]),
 };
 
@@ -138,13 +142,25 @@ describe("task lists", () => {
     ]);
   });
 
+  it("counts the slots of jobs from 0, which the API leaves out", () => {
+    const { Slot: _, ...first } = aTask({ ServiceID: "job1" });
+    const rows = taskRows([first, aTask({ ID: "b", ServiceID: "job1" })], names, nowMs, {
+      trunc: true,
+    });
+    assert.deepEqual(
+      rows.map(([, name]) => name),
+      ["job.0", "job.1"],
+    );
+  });
+
   it("names tasks of global services by node, and shortens errors", () => {
     const Err = "a very long error that does not fit into its column";
     const { Slot: _, ...global } = aTask({
+      ServiceID: "agent1",
       Status: { State: "failed", Err, PortStatus: { Ports: [{ TargetPort: 80 }] } },
     });
     const [row] = taskRows([global], names, nowMs, { trunc: true });
-    assert.equal(row?.[1], "web.node1");
+    assert.equal(row?.[1], "agent.node1");
     assert.equal(row?.[6], '"a very long error that does n…"');
     assert.equal(row?.[7], "80/tcp");
     const [whole] = taskRows([global], names, nowMs, { trunc: false });
