@@ -40,6 +40,7 @@ function openSession(host: string, interrupted: AbortSignal): Session {
     print: (text) => void process.stdout.write(`${text}\n`),
     warn: (text) => void process.stderr.write(`WARNING: ${text}\n`),
     terminal: process.stdout.isTTY === true,
+    columns: process.stdout.columns ?? 80,
     interrupted,
     now: () => Date.now(),
   };

@@ -11,6 +11,8 @@ export interface Session {
   warn(text: string): void;
   /** Whether standard output is a terminal: progress is drawn only there. */
   readonly terminal: boolean;
+  /** Width of the terminal: longer lines would wrap, and could not be drawn over. */
+  readonly columns: number;
   /** Aborted by Ctrl-C while a command waits. */
   readonly interrupted: AbortSignal;
   now(): number;

@@ -75,7 +75,8 @@ function draw(session: Session, state: Convergence, drawnBefore: number): number
     ...state.lines,
     ...(state.converged ? ["verify: waiting to see that tasks are stable"] : []),
   ];
-  session.print(`${up}${lines.join("\n")}`);
+  const shown = lines.map((line) => line.slice(0, session.columns));
+  session.print(`${up}${shown.join("\n")}`);
   return lines.length;
 }
 

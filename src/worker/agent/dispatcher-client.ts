@@ -32,7 +32,7 @@ export interface SessionListener {
 }
 
 export interface DispatcherClientDeps {
-  readonly channels: ChannelPool;
+  readonly channels: Pick<ChannelPool, "unary" | "serverStream">;
   /** Addresses of managers, the most likely first. */
   readonly managers: () => readonly string[];
   readonly describe: () => NodeDescription;
@@ -50,6 +50,8 @@ export class DispatcherClient {
   #sessionId = "";
   #leaderHint: string | undefined;
   #nextManager = 0;
+  /** The last manager asked only named this one. */
+  #sentOn = false;
   #done: Promise<void> = Promise.resolve();
 
   constructor(deps: DispatcherClientDeps) {
@@ -77,7 +79,9 @@ export class DispatcherClient {
           if (this.#stop.signal.aborted) return;
           this.#leaderHint = leaderOf(error, address);
           log.debug({ address, err: errorMessage(error) }, "session with manager ended");
-          if (this.#leaderHint !== undefined && this.#leaderHint !== address) continue;
+          // At once, but only once: managers that name each other shall not keep us running.
+          this.#sentOn = !this.#sentOn && this.#leaderHint !== undefined;
+          if (this.#sentOn) continue;
         }
       }
       await sleep(clock, this.#backoff.nextMs(), this.#stop.signal).catch(() => {});
@@ -120,6 +124,7 @@ export class DispatcherClient {
         firstTimer.cancel();
         this.#sessionId = message.sessionId;
         this.#backoff.reset();
+        this.#sentOn = false;
         listener.connected(address, (updates) => this.#sendStatuses(address, updates));
         parallel.push(
           this.#heartbeats(address, signal).catch(end),
@@ -136,7 +141,7 @@ export class DispatcherClient {
       this.#stop.signal.removeEventListener("abort", onStop);
       end(new ClusterError("CANCELLED", "the session is over"));
       await Promise.all(parallel);
-      listener.disconnected();
+      if (parallel.length > 0) listener.disconnected();
     }
   }
 

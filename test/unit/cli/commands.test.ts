@@ -39,6 +39,7 @@ describe("the commands of skep", () => {
       print: (text) => void printed.push(text),
       warn: (text) => void printed.push(text),
       terminal: false,
+      columns: 80,
       interrupted: new AbortController().signal,
       now: () => new FakeClock().now(),
     };

@@ -196,6 +196,7 @@ describe("waiting for a service", () => {
       print: (text) => void printed.push(text),
       warn: (text) => void printed.push(text),
       terminal: false,
+      columns: 80,
       interrupted: interrupted.signal,
       // Time passes only from look to look.
       now: () => look * 5_000,
@@ -247,6 +248,17 @@ describe("waiting for a service", () => {
   it("is content with a rollback that was asked for", async () => {
     const fake = session([{ UpdateStatus: { State: "rollback_completed" } }], [running]);
     await waitForService(fake.session, "svc1", { quiet: true, rollback: true });
+  });
+
+  it("draws over its lines on a terminal, none wider than it", async () => {
+    const fake = session([{}], [[], running]);
+    await waitForService({ ...fake.session, terminal: true, columns: 20 }, "svc1", {
+      quiet: false,
+    });
+    assert.deepEqual(fake.printed.slice(0, 2), [
+      "overall progress: 0 \n1/2: new\n2/2: new",
+      "\u001b[3A\u001b[Joverall progress: 2 \n1/2: running\n2/2: running\nverify: waiting to s",
+    ]);
   });
 
   it("leaves the work to the cluster on Ctrl-C", async () => {
