@@ -40,7 +40,7 @@ function openSession(host: string, interrupted: AbortSignal): Session {
     print: (text) => void process.stdout.write(`${text}\n`),
     warn: (text) => void process.stderr.write(`WARNING: ${text}\n`),
     terminal: process.stdout.isTTY === true,
-    columns: process.stdout.columns ?? 80,
+    columns: process.stdout.columns || 80, // 0 where nobody set a size
     interrupted,
     now: () => Date.now(),
   };
