@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { must } from "../../src/base/assert.ts";
 import type { NodeJson } from "../../src/rest/wire/node.ts";
 import type { ServiceJson } from "../../src/rest/wire/service.ts";
-import { failed, getJson, serviceOf, skep, TestCluster, tasksOf } from "../support/test-cluster.ts";
+import {
+  failed,
+  getJson,
+  serviceOf,
+  skep,
+  sorted,
+  TestCluster,
+  tasksOf,
+} from "../support/test-cluster.ts";
 import { type ApiAnswer, binaries, type TestDaemon } from "../support/test-daemon.ts";
 import { buildTestImage } from "../support/test-image.ts";
 import { until } from "../support/until.ts";
@@ -378,7 +386,7 @@ describe("bad input", function () {
     return {
       services: services.map(({ ID, Spec }) => [ID, Spec]),
       nodes: nodes.map(({ ID, Spec }) => [ID, Spec]),
-      networks: networks.map(({ Id }) => Id).sort(),
+      networks: sorted(networks.map(({ Id }) => Id)),
     };
   }
 

@@ -6,6 +6,7 @@ import {
   nodesOf,
   serviceOf,
   skep,
+  sorted,
   type TaskContainer,
   TestCluster,
   tasksOf,
@@ -36,7 +37,7 @@ describe("a cluster of three managers and two workers", function () {
   async function addressesOf(name: string): Promise<string[]> {
     const output = await inside(must(containers[0], "a container"), "nslookup", name);
     const [, answer = ""] = output.split(/\n\s*\n/);
-    return [...answer.matchAll(/Address(?: \d+)?:\s*([\d.]+)/g)].map(([, ip = ""]) => ip).sort();
+    return sorted([...answer.matchAll(/Address(?: \d+)?:\s*([\d.]+)/g)].map(([, ip = ""]) => ip));
   }
 
   it("shows its nodes and their roles", async () => {
@@ -45,7 +46,7 @@ describe("a cluster of three managers and two workers", function () {
     assert.equal(table.match(/Leader/g)?.length, 1, table);
     assert.equal(table.match(/Reachable/g)?.length, 2, table);
     const nodes = await nodesOf(must(cluster.managers[2], "the third manager"));
-    const roles = nodes.map(({ Spec }) => String(Spec.Role)).sort();
+    const roles = sorted(nodes.map(({ Spec }) => String(Spec.Role)));
     assert.deepEqual(roles, ["manager", "manager", "manager", "worker", "worker"]);
     const worker = must(cluster.workers[0], "a worker");
     const refused = await worker.api("GET", "/nodes");
@@ -87,7 +88,7 @@ describe("a cluster of three managers and two workers", function () {
     await until("six addresses of tasks.web", 5000, async () => {
       return (await addressesOf("tasks.web")).length === 6;
     });
-    assert.deepEqual(await addressesOf("tasks.web"), want.sort());
+    assert.deepEqual(await addressesOf("tasks.web"), sorted(want));
     const task = must(tasks[3], "a task");
     const own = await addressesOf(`web.${task.Slot}.${task.ID}`);
     assert.deepEqual(own.length, 1);

@@ -8,6 +8,7 @@ import {
   nodesOf,
   pidsOf,
   skep,
+  sorted,
   TestCluster,
   tasksOf,
 } from "../support/test-cluster.ts";
@@ -229,10 +230,10 @@ describe("failures of daemons and hosts", function () {
     by: TestDaemon,
   ): Promise<void> {
     const tasks = await cluster.converged("web", 8, { by });
-    const ids = tasks.map(({ ID }) => ID).sort();
-    assert.deepEqual(ids, [...before.keys()].sort(), describeTasks(await tasksOf(by, "web")));
+    const ids = sorted(tasks.map(({ ID }) => ID));
+    assert.deepEqual(ids, sorted(before.keys()), describeTasks(await tasksOf(by, "web")));
     const now = pidsOf(await cluster.containersOf("web"));
-    assert.deepEqual([...now].sort(), [...before].sort());
+    assert.deepEqual(now, before);
   }
 });
 
@@ -255,7 +256,7 @@ function create(daemon: TestDaemon, name: string): Promise<{ status: number }> {
 
 async function serviceNames(daemon: TestDaemon): Promise<string[]> {
   const services = await getJson<ServiceJson[]>(daemon, "/services");
-  return services.map(({ Spec }) => Spec.Name).sort();
+  return sorted(services.map(({ Spec }) => Spec.Name));
 }
 
 // What else must outlive a restart: the join tokens, the root, the overlay networks.
@@ -269,6 +270,6 @@ async function clusterFacts(daemon: TestDaemon): Promise<unknown> {
   return {
     id: swarm.ID,
     tokens: swarm.JoinTokens,
-    networks: overlays.map(({ Id, Name }) => `${Name} ${Id}`).sort(),
+    networks: sorted(overlays.map(({ Id, Name }) => `${Name} ${Id}`)),
   };
 }

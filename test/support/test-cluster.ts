@@ -237,6 +237,11 @@ export async function httpGet(from: TestHost | number, url: string): Promise<str
   return succeeded(`GET ${url}`, result);
 }
 
+/** The same texts in order, for comparing sets. */
+export function sorted(texts: Iterable<string>): string[] {
+  return [...texts].sort((a, b) => (a < b ? -1 : Number(a > b)));
+}
+
 /** Task id → pid. */
 export function pidsOf(containers: readonly TaskContainer[]): Map<string, number> {
   return new Map(containers.map(({ taskId, pid }) => [taskId, pid]));
