@@ -48,6 +48,16 @@ export class Membership {
     this.#set(confState, named);
   }
 
+  /**
+   * Whom the transport may reach: the members, and `peers` until this node finds itself among the members and stops reading
+   * about the past.
+   */
+  contacts(self: number, peers: readonly RaftMember[]): RaftMember[] {
+    const byId = new Map(this.members.map((member) => [member.raftId, member]));
+    if (!byId.has(self)) for (const peer of peers) byId.set(peer.raftId, peer);
+    return [...byId.values()];
+  }
+
   #set(confState: ConfState, named: ReadonlyMap<number, RaftMember>): void {
     this.#confState = confState;
     const kept = new Map<number, RaftMember>();

@@ -7,6 +7,20 @@ interface Pending {
   readonly reject: (error: ClusterError) => void;
 }
 
+/** Proposals of this node under way. */
+const proposalsMax = 20_000;
+/** Data of one proposal. */
+const proposalBytesMax = 16 * 1024 * 1024;
+
+/** INVALID_ARGUMENT for data that the group cannot agree on. */
+export function checkProposal(data: Uint8Array): void {
+  if (data.length > 0 && data.length <= proposalBytesMax) return;
+  throw new ClusterError(
+    "INVALID_ARGUMENT",
+    `a change of ${data.length} bytes cannot be agreed on; at most ${proposalBytesMax} are possible`,
+  );
+}
+
 /**
  * Proposals of this node that wait for their entry, by the place they were given in the log. A
  * proposal fails only when its entry provably never takes effect; as long as that is open it waits,
@@ -14,6 +28,11 @@ interface Pending {
  */
 export class Proposals {
   readonly #pending = new Map<number, Pending>();
+
+  /** No more are taken until some have been answered. */
+  get isFull(): boolean {
+    return this.size >= proposalsMax;
+  }
 
   get size(): number {
     return this.#pending.size;

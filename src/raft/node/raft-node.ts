@@ -2,18 +2,19 @@ import { ClusterError, errorMessage } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { defaultRaftConfig } from "../core/config.ts";
 import { RawNode } from "../core/raw-node.ts";
-import type { Entry, Message, Ready, SnapshotMetadata, SoftState } from "../core/types.ts";
+import type { Entry, Message, Ready, SnapshotMetadata } from "../core/types.ts";
 import { decodeMemberChange, type MemberChange } from "../storage/conf-change-codec.ts";
 import type { MemoryStorage } from "../storage/memory-storage.ts";
-import type { RaftMember, SnapshotInfo } from "../storage/snapshot-store.ts";
-import type { TransportHandler } from "../transport/raft-transport.ts";
+import type { RaftMember } from "../storage/snapshot-store.ts";
 import { Applier } from "./applier.ts";
 import { type Booted, boot } from "./boot.ts";
+import { CoreLoop } from "./core-loop.ts";
+import { incoming } from "./incoming.ts";
 import { LogWriter } from "./log-writer.ts";
 import { MemberChanges } from "./member-changes.ts";
 import { Membership } from "./membership.ts";
 import { errorOfDrop, type KnownLeader, notLeader, unavailable } from "./node-errors.ts";
-import { Proposals } from "./proposals.ts";
+import { checkProposal, Proposals } from "./proposals.ts";
 import type {
   LeadershipEvent,
   RaftNodeDeps,
@@ -22,15 +23,12 @@ import type {
 } from "./raft-node-options.ts";
 import { Reads, readContext, readIdOf } from "./reads.ts";
 import { Snapshotter } from "./snapshotter.ts";
+import { Standing } from "./standing.ts";
 import { Ticker } from "./ticker.ts";
 import { Waiters } from "./waiters.ts";
 
 /** How long a proposal or a read waits for the others. */
 const answerMs = 5_000;
-/** Proposals of this node under way. */
-const proposalsMax = 20_000;
-/** Data of one proposal. */
-const proposalBytesMax = 16 * 1024 * 1024;
 
 /** One member of the group: the core's decisions put into effect. See README.md in this folder. */
 export class RaftNode {
@@ -47,19 +45,13 @@ export class RaftNode {
   readonly #reads = new Reads();
   readonly #waiters = new Waiters();
   readonly #membership = new Membership();
-  readonly #leadershipListeners = new Set<(event: LeadershipEvent) => void>();
-  readonly #memberListeners = new Set<(members: readonly RaftMember[]) => void>();
+  readonly #standing: Standing;
+  readonly #loop: CoreLoop;
   /** Resolves with the reason when the node had to stop by itself; the process should end then. */
   readonly failed: Promise<ClusterError>;
   #resolveFailed: (reason: ClusterError) => void = () => {};
   #ticker: Ticker | undefined;
-  #soft: SoftState = { leaderId: 0, role: "follower" };
-  #term = 0;
   #applied = 0;
-  #appliedTerm = 0;
-  #leading = false;
-  #drainScheduled = false;
-  #draining = false;
   #stopReason: ClusterError | undefined;
 
   /**
@@ -90,8 +82,7 @@ export class RaftNode {
     });
     if (booted.snapshot !== undefined) this.#membership.restore(booted.snapshot);
     this.#applied = booted.snapshot?.index ?? 0;
-    this.#appliedTerm = booted.snapshot?.term ?? 0;
-    this.#term = booted.mirror.initialState().hardState.term;
+    this.#standing = new Standing(booted.mirror.initialState().hardState.term, deps.log);
     const { raftId: id, electionTicks, heartbeatTicks } = options;
     const config = { ...defaultRaftConfig, id, electionTicks, heartbeatTicks };
     this.#raw = new RawNode(
@@ -99,12 +90,20 @@ export class RaftNode {
       { storage: this.#mirror, random: deps.random, decodeConfChange: decodeMemberChange },
     );
     const onFailure = (error: unknown): void => this.#fail(error);
+    this.#loop = new CoreLoop({
+      isRunning: () => this.#stopReason === undefined,
+      isWriting: () => this.#writer.busy,
+      hasWork: () => this.#raw.hasReady(),
+      step: () => this.#handle(this.#raw.ready()),
+      afterPass: () => this.#waiters.check(this.#deps.clock.monotonic()),
+      onFailure,
+    });
     this.#writer = new LogWriter({
       storage: deps.storage,
       mirror: this.#mirror,
       clock: deps.clock,
       onDurable: (ready) => this.#onDurable(ready),
-      onIdle: () => this.#drain(false),
+      onIdle: () => this.#loop.run(false),
       onFailure,
     });
     this.#snapshotter = new Snapshotter(
@@ -113,7 +112,7 @@ export class RaftNode {
         ...deps,
         mirror: this.#mirror,
         onCompactable: (index) => this.#writer.compact(index),
-        onSent: (raftId, ok) => this.#enter(() => this.#raw.reportSnapshot(raftId, ok)),
+        onSent: (raftId, ok) => this.#loop.enter(() => this.#raw.reportSnapshot(raftId, ok)),
         onFailure,
       },
       booted.snapshot,
@@ -128,10 +127,10 @@ export class RaftNode {
         clock: deps.clock,
         reachable: (raftId) => this.reachable(raftId),
         mustRun: () => this.#mustRun(),
-        isLeader: () => this.#soft.role === "leader",
+        isLeader: () => this.#standing.isLeader,
         leader: () => this.#leader(),
         applied: () => this.#applied,
-        wake: () => this.#scheduleDrain(),
+        wake: () => this.#loop.schedule(),
       },
     );
     this.#applier = new Applier({
@@ -152,18 +151,17 @@ export class RaftNode {
    */
   async propose(data: Uint8Array): Promise<unknown> {
     this.#mustRun();
-    if (data.length > proposalBytesMax || data.length === 0) {
-      throw new ClusterError(
-        "INVALID_ARGUMENT",
-        `a change of ${data.length} bytes cannot be agreed on; at most ${proposalBytesMax} are possible`,
-      );
-    }
-    if (this.#proposals.size >= proposalsMax) throw errorOfDrop("busy", this.#leader());
+    checkProposal(data);
+    if (this.#proposals.isFull) throw errorOfDrop("busy", this.#leader());
     if (this.#isStuck()) throw unavailable("this manager's disk does not answer", true);
     const outcome = this.#raw.propose(data);
     if (outcome.kind === "dropped") throw errorOfDrop(outcome.reason, this.#leader());
-    const settled = this.#proposals.wait(outcome.index, outcome.term, this.#deadline());
-    this.#scheduleDrain();
+    const settled = this.#proposals.wait(
+      outcome.index,
+      outcome.term,
+      this.#deps.clock.monotonic() + answerMs,
+    );
+    this.#loop.schedule();
     return await settled;
   }
 
@@ -173,10 +171,10 @@ export class RaftNode {
    */
   async readIndex(): Promise<number> {
     this.#mustRun();
-    if (this.#soft.role !== "leader") throw notLeader(this.#leader());
-    const read = this.#reads.wait(this.#deadline());
+    if (!this.#standing.isLeader) throw notLeader(this.#leader());
+    const read = this.#reads.wait(this.#deps.clock.monotonic() + answerMs);
     this.#startRead();
-    this.#scheduleDrain();
+    this.#loop.schedule();
     return await read;
   }
 
@@ -187,7 +185,7 @@ export class RaftNode {
       raftId: this.#options.raftId,
       term: raw.term,
       role: raw.role,
-      isLeader: this.#leading,
+      isLeader: this.#standing.isLeading,
       leaderId: raw.leaderId,
       commit: raw.commit,
       applied: this.#applied,
@@ -202,14 +200,12 @@ export class RaftNode {
 
   /** Tells of changes of leader and of our own leading; the returned function ends that. */
   onLeadership(listener: (event: LeadershipEvent) => void): () => void {
-    this.#leadershipListeners.add(listener);
-    return () => this.#leadershipListeners.delete(listener);
+    return this.#standing.onLeadership(listener);
   }
 
   /** Tells of every applied change of the members. */
   onMembers(listener: (members: readonly RaftMember[]) => void): () => void {
-    this.#memberListeners.add(listener);
-    return () => this.#memberListeners.delete(listener);
+    return this.#standing.onMembers(listener);
   }
 
   /**
@@ -250,83 +246,31 @@ export class RaftNode {
     await this.#deps.storage.close();
   }
 
-  // --- the loop ---
-
   async #begin(booted: Booted): Promise<void> {
-    const { tickMs, electionTicks } = this.#options;
-    this.#deps.transport.start(this.#handler());
+    const { raftId, tickMs, electionTicks } = this.#options;
+    const enter = (change: () => void): void => this.#loop.enter(change);
+    const [mustRun, applied] = [() => this.#mustRun(), () => this.#applied];
+    const { snapshots, transport, clock, random } = this.#deps;
+    transport.start(incoming({ raw: this.#raw, snapshots, enter, mustRun, applied }));
     this.#tellTransport();
-    this.#drain(true);
+    this.#loop.run(true);
     const replayed = (): boolean => this.#applied >= booted.commit;
     if (!replayed()) {
       await this.#waiters.until(replayed, Number.POSITIVE_INFINITY, () => unavailable("", false));
     }
     // Alone there is nobody to wait for.
     const { voters } = this.#membership.confState;
-    if (voters.length === 1 && voters[0] === this.#options.raftId) this.#raw.campaign();
+    if (voters.length === 1 && voters[0] === raftId) this.#raw.campaign();
     const catchUpTicksMax = Math.max(1, electionTicks - 2);
-    const { clock, random } = this.#deps;
     this.#ticker = new Ticker({ tickMs, catchUpTicksMax }, clock, random, () => this.#tick());
-    this.#drain(true);
-  }
-
-  #handler(): TransportHandler {
-    return {
-      receive: (message) => this.#enter(() => this.#raw.step(message)),
-      unreachable: (raftId) => this.#enter(() => this.#raw.reportUnreachable(raftId)),
-      receiveSnapshot: async (message, snapshot, chunks) => {
-        this.#mustRun();
-        const { index, term, confState } = snapshot;
-        if (index > this.#applied) await this.#deps.snapshots.save(snapshot, chunks);
-        else for await (const _ of chunks); // late or twice: the core answers with what it has
-        const metadata = { index, term, confState };
-        this.#enter(() => this.#raw.step({ ...message, snapshot: metadata }));
-      },
-    };
-  }
-
-  /** Runs something that may give the core work to hand out. */
-  #enter(change: () => void): void {
-    if (this.#stopReason !== undefined) return;
-    try {
-      change();
-      this.#scheduleDrain();
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  // A microtask: everything that arrives in this turn of the event loop goes together.
-  #scheduleDrain(): void {
-    if (this.#drainScheduled) return;
-    this.#drainScheduled = true;
-    queueMicrotask(() => {
-      this.#drainScheduled = false;
-      this.#drain(false);
-    });
-  }
-
-  // While a write is under way, work gathers: the next one then takes all of it, and each follower gets
-  // one message instead of many. A tick does not wait, so heartbeats pass a slow disk.
-  #drain(evenWhileWriting: boolean): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    try {
-      while (this.#stopReason === undefined && this.#raw.hasReady()) {
-        if (this.#writer.busy && !evenWhileWriting) break;
-        this.#handle(this.#raw.ready());
-      }
-      this.#waiters.check(this.#deps.clock.monotonic());
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      this.#draining = false;
-    }
+    this.#loop.run(true);
   }
 
   #handle(ready: Ready): void {
-    if (ready.hardState !== undefined) this.#term = ready.hardState.term;
-    if (ready.softState !== undefined) this.#onSoftState(ready.softState);
+    if (ready.hardState !== undefined) this.#standing.enterTerm(ready.hardState.term);
+    if (ready.softState !== undefined && this.#standing.change(ready.softState)) {
+      this.#reads.fail(notLeader(this.#leader()));
+    }
     for (const message of ready.messages) this.#send(message);
     this.#writer.push(ready);
     if (ready.snapshot !== undefined) this.#applier.install(ready.snapshot);
@@ -351,16 +295,13 @@ export class RaftNode {
 
   #onApplied(last: Entry, bytes: number): void {
     this.#applied = last.index;
-    this.#appliedTerm = last.term;
     this.#raw.advanceApply(last.index);
-    if (!this.#leading && this.#soft.role === "leader" && last.term === this.#term) {
-      this.#leading = true;
-      this.#log.info({ term: this.#term, index: last.index }, "this manager leads");
-      this.#tellLeadership();
-    }
+    this.#standing.applied(last.term, last.index);
     this.#reads.applied(this.#applied);
-    this.#snapshotter.applied(last.index, bytes, () => this.#info());
-    this.#scheduleDrain();
+    const { index, term } = last;
+    const { confState, members } = this.#membership;
+    this.#snapshotter.applied(index, bytes, () => ({ index, term, confState, members }));
+    this.#loop.schedule();
   }
 
   async #restore({ index, term }: SnapshotMetadata): Promise<void> {
@@ -373,30 +314,16 @@ export class RaftNode {
 
   #onRestored({ index, term }: SnapshotMetadata): void {
     this.#applied = index;
-    this.#appliedTerm = term;
     this.#raw.advanceApply(index);
     this.#log.info({ index, term }, "took over the state by a snapshot");
     this.#tellMembers();
     this.#reads.applied(index);
-    this.#scheduleDrain();
+    this.#loop.schedule();
   }
 
   #onMemberChange(change: MemberChange, index: number): void {
     this.#membership.apply(change, this.#raw.applyConfChange(change, index));
     this.#tellMembers();
-  }
-
-  #onSoftState(soft: SoftState): void {
-    const before = this.#soft;
-    this.#soft = soft;
-    const stepsDown = before.role === "leader" && soft.role !== "leader";
-    if (stepsDown) this.#reads.fail(notLeader(this.#leader()));
-    const wasLeading = this.#leading;
-    if (soft.role !== "leader") this.#leading = false;
-    if (soft.leaderId !== before.leaderId || wasLeading !== this.#leading) {
-      this.#log.info({ leaderId: soft.leaderId, role: soft.role, term: this.#term }, "raft leader");
-      this.#tellLeadership();
-    }
   }
 
   #tick(): void {
@@ -409,29 +336,22 @@ export class RaftNode {
     if (this.#isStuck()) {
       this.#log.error({ pendingMs: this.#writer.pendingMs }, "the disk of the raft log hangs");
     } else {
-      this.#enter(() => this.#raw.tick());
-      if (this.#leading) this.#changes.promote();
+      this.#loop.enter(() => this.#raw.tick());
+      if (this.#standing.isLeading) this.#changes.promote();
       this.#startRead();
     }
-    this.#drain(true);
+    this.#loop.run(true);
   }
 
-  // --- helpers ---
-
   #startRead(): void {
-    if (this.#soft.role !== "leader") return;
+    if (!this.#standing.isLeader) return;
     const { tickMs } = this.#options;
     const id = this.#reads.start(this.#deps.clock.monotonic(), 5 * tickMs);
     if (id !== undefined && !this.#raw.readIndex(readContext(id))) this.#reads.lost(id);
   }
 
-  #info(): SnapshotInfo {
-    const { confState, members } = this.#membership;
-    return { index: this.#applied, term: this.#appliedTerm, confState, members };
-  }
-
   #leader(): KnownLeader {
-    const { leaderId } = this.#soft;
+    const { leaderId } = this.#standing;
     return { leaderId, address: this.#membership.get(leaderId)?.address };
   }
 
@@ -439,32 +359,14 @@ export class RaftNode {
     return this.#writer.pendingMs > this.#options.electionTicks * this.#options.tickMs;
   }
 
-  #deadline(): number {
-    return this.#deps.clock.monotonic() + answerMs;
-  }
-
   #tellTransport(): void {
     const { raftId, peers = [] } = this.#options;
-    const { members } = this.#membership;
-    // Until this node finds itself among the members, it is still reading about the past.
-    const byId = new Map(members.map((member) => [member.raftId, member]));
-    if (!byId.has(raftId)) for (const peer of peers) byId.set(peer.raftId, peer);
-    this.#deps.transport.setMembers([...byId.values()]);
+    this.#deps.transport.setMembers(this.#membership.contacts(raftId, peers));
   }
 
   #tellMembers(): void {
     this.#tellTransport();
-    const { members } = this.#membership;
-    for (const listener of this.#memberListeners) listener(members);
-  }
-
-  #tellLeadership(): void {
-    const event = {
-      isLeader: this.#leading,
-      term: this.#term,
-      leaderId: this.#soft.leaderId,
-    };
-    for (const listener of this.#leadershipListeners) listener(event);
+    this.#standing.tellMembers(this.#membership.members);
   }
 
   #mustRun(): void {
@@ -479,10 +381,7 @@ export class RaftNode {
     this.#proposals.abandon(reason.message);
     this.#reads.fail(reason);
     this.#waiters.fail(reason);
-    this.#soft = { leaderId: 0, role: "follower" };
-    const wasLeading = this.#leading;
-    this.#leading = false;
-    if (wasLeading) this.#tellLeadership();
+    this.#standing.resign();
   }
 
   // What the disk or the state machine holds is unknown now: take no further part.
