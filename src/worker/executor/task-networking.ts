@@ -23,7 +23,8 @@ export class TaskNetworking {
   };
   readonly #zones = new Map<string, { set: AssignmentSet; zone: Zone }>();
   #set: AssignmentSet = emptyAssignmentSet;
-  #applied: Promise<void> = Promise.resolve();
+  /** Undefined until a manager has told this daemon what is wanted. */
+  #applied: Promise<void> | undefined;
 
   constructor(deps: { nodeId: string; overlay: Overlay; dns: DnsServer; clock: Clock }) {
     this.#deps = deps;
@@ -32,8 +33,9 @@ export class TaskNetworking {
   /** Resolves once DNS and balancers of this node show `set`. */
   apply(set: AssignmentSet): Promise<void> {
     this.#set = set;
-    this.#applied = this.#deps.overlay.apply(planNetworkState(set, this.#deps.nodeId));
-    return this.#applied;
+    const applied = this.#deps.overlay.apply(planNetworkState(set, this.#deps.nodeId));
+    this.#applied = applied;
+    return applied;
   }
 
   /** What was known before the daemon restarted; the kernel still shows it. */
@@ -83,6 +85,9 @@ export class TaskNetworking {
 
   async #waitForNetworks(task: Task, signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
+    if (task.networks.length === 0) return;
+    // What is known from before a restart has not been applied: a manager must say what is wanted now.
+    while (this.#applied === undefined) await sleep(clock, networkPollMs, signal);
     const until = clock.monotonic() + networkWaitMs;
     for (;;) {
       const missing = task.networks.find(({ networkId }) => !this.#set.network.has(networkId));
@@ -95,7 +100,7 @@ export class TaskNetworking {
       }
       await sleep(clock, networkPollMs, signal);
     }
-    if (task.networks.length > 0) await this.#applied;
+    await this.#applied;
   }
 
   #zoneOf(task: Task, containerId: string): Zone {
