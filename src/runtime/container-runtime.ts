@@ -11,7 +11,7 @@ import { KeyedMutex } from "../base/keyed-mutex.ts";
 import { unmount } from "../base/linux.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import { findLeftovers, vanished, wasOomKilled } from "./adopt.ts";
+import { findLeftovers, vanished } from "./adopt.ts";
 import { openAttachInput } from "./attach-input.ts";
 import { cgroupFolders, removeCgroups } from "./cgroup-paths.ts";
 import { Container } from "./container.ts";
@@ -20,12 +20,13 @@ import { type StoredSpec, writeRecord } from "./container-record.ts";
 import type { ContainerInfo, ContainerSpec, ExecSpec, ExitStatus } from "./container-spec.ts";
 import { type ExecSession, launchExec } from "./exec.ts";
 import { buildExecProcess } from "./exec-process.ts";
-import { type ExitFile, ExitWatcher } from "./exit-watcher.ts";
+import { ExitWatcher } from "./exit-watcher.ts";
 import { FolderLayout, validateContainerId } from "./folder-layout.ts";
 import { type HostFacts, readHostFacts } from "./host-facts.ts";
 import { Limiter } from "./limiter.ts";
 import type { LogEntry } from "./log-parser.ts";
 import { type LogOptions, readLog } from "./log-reader.ts";
+import { noteExits } from "./note-exits.ts";
 import type { OciSpec } from "./oci-types.ts";
 import { isAlive } from "./process-info.ts";
 import { releaseContainer } from "./release.ts";
@@ -71,9 +72,12 @@ export class ContainerRuntime {
     this.#watcher = new ExitWatcher(
       deps.layout.exits,
       (exits, complete) => {
-        this.#onExits(exits, complete).catch((err: unknown) =>
-          log.error({ err }, "cannot note the end of a container"),
-        );
+        noteExits(exits, complete, {
+          containers: this.#containers,
+          cgroupVersion: deps.host.cgroupVersion,
+          cgroupOf: (id) => this.#cgroupOf(id),
+          now: () => deps.clock.now(),
+        }).catch((err: unknown) => log.error({ err }, "cannot note the end of a container"));
       },
       { clock: deps.clock, log },
     );
@@ -380,38 +384,6 @@ export class ContainerRuntime {
       this.#containers.set(container.spec.id, container);
       await writeRecord(container.folders, container.record);
     }
-  }
-
-  async #onExits(exits: readonly ExitFile[], complete: boolean): Promise<void> {
-    for (const exit of exits) {
-      const container = this.#containers.get(exit.id);
-      if (container === undefined || container.record.exit !== undefined) continue;
-      const { exitCode, finishedAtMs } = exit;
-      const oomKilled = await this.#oomKilled(container);
-      await this.#end(container, { exitCode, finishedAtMs, oomKilled });
-    }
-    if (!complete) return;
-    const seen = new Set(exits.map((exit) => exit.id));
-    for (const container of this.#containers.values()) {
-      const { process: first, conmon, exit } = container.record;
-      if (exit !== undefined || seen.has(container.spec.id)) continue;
-      if (conmon !== undefined && (await isAlive(conmon))) continue;
-      if (await isAlive(first)) continue;
-      await this.#end(container, vanished(this.#deps.clock.now()));
-    }
-  }
-
-  async #end(container: Container, exit: ExitStatus): Promise<void> {
-    if (!container.end(exit) || container.removing) return;
-    await writeRecord(container.folders, container.record);
-  }
-
-  async #oomKilled(container: Container): Promise<boolean> {
-    if (await wasOomKilled(container.folders)) return true;
-    const { cgroupVersion } = this.#deps.host;
-    const read = cgroupReader(cgroupVersion, this.#cgroupOf(container.spec.id));
-    const stats = await readStats(cgroupVersion, read, 0, 0);
-    return stats.oomKills > 0;
   }
 }
 
