@@ -71,14 +71,13 @@ export class ContainerRuntime {
     this.#random = random;
     this.#watcher = new ExitWatcher(
       deps.layout.exits,
-      (exits, complete) => {
+      (exits, complete) =>
         noteExits(exits, complete, {
           containers: this.#containers,
           cgroupVersion: deps.host.cgroupVersion,
           cgroupOf: (id) => this.#cgroupOf(id),
           now: () => deps.clock.now(),
-        }).catch((err: unknown) => log.error({ err }, "cannot note the end of a container"));
-      },
+        }),
       { clock: deps.clock, log },
     );
   }

@@ -16,7 +16,7 @@ export interface ExitFile {
 export class ExitWatcher {
   readonly #folder: string;
   readonly #deps: { readonly clock: Clock; readonly log: Logger };
-  readonly #onScan: (exits: readonly ExitFile[], complete: boolean) => void;
+  readonly #onScan: (exits: readonly ExitFile[], complete: boolean) => Promise<void>;
   #watcher: FSWatcher | undefined;
   #timer: Timer | undefined;
   #stopped = false;
@@ -24,7 +24,7 @@ export class ExitWatcher {
   /** `onScan` gets the exits seen; `complete` when it was the whole folder. It must bear repeats. */
   constructor(
     folder: string,
-    onScan: (exits: readonly ExitFile[], complete: boolean) => void,
+    onScan: (exits: readonly ExitFile[], complete: boolean) => Promise<void>,
     deps: { readonly clock: Clock; readonly log: Logger },
   ) {
     this.#folder = folder;
@@ -35,7 +35,13 @@ export class ExitWatcher {
   start(): void {
     // The watch is fast but may fail or lose events; the re-scan is certain.
     this.#watcher = watch(this.#folder, (_event, name) => {
-      if (name !== null) void this.#readOne(name);
+      if (name === null) return;
+      this.#readOne(name).catch((err: unknown) => {
+        this.#deps.log.warn(
+          { err, containerId: name },
+          "the end of a container was not noted; the next scan will",
+        );
+      });
     });
     this.#watcher.on("error", (err) => {
       this.#deps.log.warn({ err }, "watching for exits failed; polling only");
@@ -50,7 +56,7 @@ export class ExitWatcher {
     this.#timer?.cancel();
   }
 
-  /** Reads the whole folder once. */
+  /** Reads the whole folder once; resolves when what it says has been noted. */
   async scan(): Promise<void> {
     const names = await readdir(this.#folder);
     const exits: ExitFile[] = [];
@@ -58,12 +64,12 @@ export class ExitWatcher {
       const exit = await readExitFile(this.#folder, name);
       if (exit !== undefined) exits.push(exit);
     }
-    if (!this.#stopped) this.#onScan(exits, true);
+    if (!this.#stopped) await this.#onScan(exits, true);
   }
 
   async #readOne(name: string): Promise<void> {
     const exit = await readExitFile(this.#folder, name);
-    if (exit !== undefined && !this.#stopped) this.#onScan([exit], false);
+    if (exit !== undefined && !this.#stopped) await this.#onScan([exit], false);
   }
 
   #schedule(): void {
