@@ -149,7 +149,6 @@ export class SandboxSet {
     const { networks, reconcile } = this.#options;
     const { record, path } = sandbox;
     sandbox.linked = false;
-    this.#sandboxes.delete(record.containerId);
     if (namespaceExists(path)) {
       // Explicitly: a namespace ends only some time after its last process, its addresses may be needed sooner.
       const count = record.attachments.length + (record.bridgeAddress === "" ? 0 : 1);
@@ -157,6 +156,8 @@ export class SandboxSet {
       await tryIn(path, "ip", ["-force", "-batch", "-"], lines.join(""));
     }
     removeNamespaceFile(path);
+    // Only now: until its links are gone nobody else may get its address on the egress bridge.
+    this.#sandboxes.delete(record.containerId);
     await this.#store.remove(record.containerId);
     let whole = record.hostPorts.length > 0;
     const syncs: Promise<void>[] = [];

@@ -194,11 +194,15 @@ export class Worker implements SessionListener {
     await this.#removeStrangers(new Set([...set.task.keys()].map(containerIdOf)));
   }
 
-  // Containers of tasks that were withdrawn just before the daemon died.
+  // Containers, and sandboxes still without one, of tasks that were withdrawn just before the daemon died.
   async #removeStrangers(known: ReadonlySet<string>): Promise<void> {
     for (const { id, labels } of this.#deps.runtime.list()) {
       if (known.has(id) || labels["com.docker.swarm.task.id"] === undefined) continue;
       await this.#deps.runtime.remove(id, { force: true });
+      await this.#networking.detach(id);
+    }
+    for (const { id } of this.#deps.overlay.sandboxes()) {
+      if (known.has(id) || this.#deps.runtime.find(id) !== undefined) continue;
       await this.#networking.detach(id);
     }
   }
