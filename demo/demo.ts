@@ -27,7 +27,7 @@ const requestsPerSecond = 200;
 const { step, say, quote, figure } = narrator();
 
 const keep = process.argv.includes("--keep");
-const cluster = await TestCluster.create({ managers: 0, spares: 5 });
+const creating = TestCluster.create({ managers: 0, spares: 5 });
 let failedRequests = 0;
 /** The service's own address, learnt by name from inside a container. */
 let virtualAddress = "";
@@ -35,6 +35,7 @@ let interrupted = false;
 
 process.once("SIGINT", () => void leave(130));
 process.once("SIGTERM", () => void leave(143));
+const cluster = await creating;
 
 try {
   await tour();
@@ -170,18 +171,23 @@ async function updateUnderLoad(leader: TestDaemon, worker: TestDaemon): Promise<
 
 async function loaded(what: string, worker: TestDaemon, work: () => Promise<void>): Promise<void> {
   const client = await clientContainer();
-  const rate = requestsPerSecond / 2;
-  const loads = [
-    startRequestLoad(`/proc/${client.pid}/ns/net`, `http://${virtualAddress}/`, rate),
-    startRequestLoad(`/run/netns/${worker.host.name}`, `http://${worker.host.ip}:${port}/`, rate),
+  const asked = [must(cluster.daemons[0], "the first manager"), worker].map(({ host }) => ({
+    from: `/run/netns/${worker.host.name}`,
+    url: `http://${host.ip}:${port}/`,
+  }));
+  const targets = [
+    { from: `/proc/${client.pid}/ns/net`, url: `http://${virtualAddress}/` },
+    ...asked,
   ];
+  const rate = Math.ceil(requestsPerSecond / targets.length);
+  const loads = targets.map(({ from, url }) => startRequestLoad(from, url, rate));
   await timed(what, work);
   const results: LoadResult[] = [];
   for (const load of loads) results.push(await load.stop());
   const sent = results.reduce((sum, result) => sum + result.sent, 0);
   const failed = sent - results.reduce((sum, result) => sum + result.ok, 0);
   failedRequests += failed;
-  figure("  requests sent, by address of the service and by published port", String(sent));
+  figure("  requests sent, by the service's address and two nodes' ports", String(sent));
   figure("  requests failed", String(failed));
   for (const { failures } of results) {
     for (const [reason, count] of Object.entries(failures)) say(`    ${reason}: ${count}`);
@@ -283,6 +289,6 @@ function explainKeep(): void {
 
 async function leave(code: number): Promise<never> {
   interrupted = true;
-  await cluster.destroy();
+  await (await creating).destroy();
   process.exit(code);
 }

@@ -6,6 +6,7 @@ import { joinCluster } from "../ca/ca-client.ts";
 import { parseJoinToken } from "../ca/join-token.ts";
 import { KeyFile } from "../ca/key-file.ts";
 import { makeCluster } from "../manager/cluster-init.ts";
+import { validateClusterSpec } from "../model/validate/cluster.ts";
 import type { SwarmStateData } from "../rest/backend/node-info.ts";
 import type { InitSwarmOptions, JoinSwarmOptions } from "../rest/backend.ts";
 import { chooseAdvertiseAddress, chooseListenAddress, defaultSwarmPort } from "./addresses.ts";
@@ -97,6 +98,7 @@ export class Swarm {
         options.dataPathAddress,
       );
       for (const pool of options.addressPools) parseSubnet(pool);
+      validateClusterSpec(options.spec);
       const { stateDir, clock, random } = this.#deps;
       const bootstrap = makeCluster(
         {

@@ -1,6 +1,6 @@
 import type { Annotations } from "../../gen/skep/Annotations.ts";
 import type { Driver } from "../../gen/skep/Driver.ts";
-import { invalid } from "./refuse.ts";
+import { invalid, unimplemented } from "./refuse.ts";
 
 interface PayloadSpec {
   readonly annotations: Annotations | null;
@@ -16,12 +16,13 @@ export function checkPayload(what: string, data: Uint8Array | string, bytesMax: 
   }
 }
 
-/** The one templating driver there is. */
+/** Templating drivers: Docker has golang, here there is none yet. INVALID_ARGUMENT, UNIMPLEMENTED. */
 export function checkTemplating(what: string, templating: Driver | null): void {
   const name = templating?.name ?? "";
-  if (name !== "" && name !== "golang") {
-    throw invalid(`${what} template-driver "${name}"`, "use golang, or leave it out");
-  }
+  // Handing out the template as it stands would put placeholders where a task expects values.
+  if (name === "golang")
+    throw unimplemented(`${what} template-driver`, "templates are not expanded yet; leave it out");
+  if (name !== "") throw invalid(`${what} template-driver "${name}"`, "leave it out");
 }
 
 /** What tasks were given cannot change under them. Absent data stands for the data as it is. */
