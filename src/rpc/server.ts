@@ -11,7 +11,7 @@ import { assert, must } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { systemClock } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
-import { ClusterError, errorMessage, isClusterError } from "../base/errors.ts";
+import { ClusterError, errnoCode, errorMessage, isClusterError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { type CallContext, type MessageSink, messageSink } from "./call.ts";
 import { type IdentitySource, serverCredentials } from "./credentials.ts";
@@ -165,7 +165,9 @@ export class RpcServer {
   }
 
   #describe(name: string, error: unknown): ReturnType<typeof toGrpcError> & Error {
-    if (!(error instanceof ClusterError)) {
+    if (errnoCode(error) === "ERR_STREAM_PREMATURE_CLOSE") {
+      this.#log.debug({ method: name }, "the caller went away in the middle of a stream");
+    } else if (!(error instanceof ClusterError)) {
       this.#log.error({ method: name, err: error }, "rpc handler failed");
     }
     return Object.assign(new Error(errorMessage(error)), toGrpcError(error));
