@@ -99,9 +99,9 @@ export function stepCandidate(raft: Raft, message: Message): void {
 }
 
 function handleAnswer(raft: Raft, message: Message): void {
-  const { role, term } = raft;
   poll(raft, message.from, !message.reject);
-  if (message.reject && raft.role === role && raft.term === term) commitByVote(raft, message);
+  // Also when that has lost the election: what is learned may make the next one winnable.
+  if (message.reject) commitByVote(raft, message);
 }
 
 function poll(raft: Raft, id: number, granted: boolean): void {

@@ -117,8 +117,10 @@ export class Raft {
     const isRead = message.type === "MsgReadIndex" || message.type === "MsgReadIndexResp";
     const term = isRead ? 0 : carriesTerm || isAnswer ? message.term : this.term;
     const complete = { ...message, from: this.id, term };
-    // What promises something must not be heard before it is kept.
-    if (isAnswer || message.type === "MsgAppResp") this.messagesAfterPersist.push(complete);
+    // What promises something must not be heard before it is kept. A candidacy does too: others alone
+    // could elect this node, and after a crash it would lead the same term twice.
+    if (isAnswer || message.type === "MsgAppResp" || message.type === "MsgVote")
+      this.messagesAfterPersist.push(complete);
     else this.messages.push(complete);
   }
 
