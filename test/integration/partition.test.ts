@@ -104,9 +104,12 @@ describe("partitions and lost quorum", function () {
     await Promise.all(answers);
     for (const pid of before.values()) process.kill(pid, 0);
     for (const daemon of [stopped, stoppedToo]) await must(daemon, "a manager").start();
+    let refusal = "";
     await until("writes are taken again", 15_000, async () => {
-      return (await alone.skep("service", "scale", "-d", "web=5")).exitCode === 0;
-    });
+      const scale = await alone.skep("service", "scale", "-d", "web=5");
+      refusal = scale.stderr;
+      return scale.exitCode === 0;
+    }).catch((error: unknown) => assert.fail(`${String(error)}: ${refusal}`));
     await until("every node ready", 20_000, async () => {
       return (await nodesOf(alone)).every(({ Status }) => Status.State === "ready");
     });
