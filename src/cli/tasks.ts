@@ -1,7 +1,8 @@
+import { elapsedInWords } from "../base/elapsed.ts";
 import type { NodeJson } from "../rest/wire/node.ts";
 import type { ServiceJson } from "../rest/wire/service.ts";
 import type { TaskJson } from "../rest/wire/task.ts";
-import { formatElapsed, parseTime, shortId } from "./format/units.ts";
+import { parseTime, shortId } from "./format/units.ts";
 import { formatPort } from "./ports.ts";
 import { hasSlots } from "./service/convergence.ts";
 import { printList, type Session } from "./session.ts";
@@ -111,7 +112,7 @@ function taskRow(
   const image = task.Spec.ContainerSpec?.Image ?? "";
   const state = task.Status.State ?? "new";
   const error = task.Status.Err ?? "";
-  const elapsed = formatElapsed(nowMs - parseTime(task.Status.Timestamp)).toLowerCase();
+  const elapsed = elapsedInWords(nowMs - parseTime(task.Status.Timestamp)).toLowerCase();
   const shortError = error.length > 30 ? `${error.slice(0, 29)}…` : error;
   return [
     trunc ? shortId(task.ID) : task.ID,

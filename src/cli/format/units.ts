@@ -1,24 +1,8 @@
+import { elapsedInWords } from "../../base/elapsed.ts";
+
 /** "3 minutes ago" for a time in milliseconds, as docker says it. */
 export function formatAge(ms: number): string {
-  return `${formatElapsed(ms)} ago`;
-}
-
-/** "About an hour", "3 minutes", "Less than a second". */
-export function formatElapsed(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 1) return "Less than a second";
-  if (seconds === 1) return "1 second";
-  if (seconds < 60) return `${seconds} seconds`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes === 1) return "About a minute";
-  if (minutes < 60) return `${minutes} minutes`;
-  const hours = Math.round(seconds / 3600);
-  if (hours === 1) return "About an hour";
-  if (hours < 48) return `${hours} hours`;
-  if (hours < 24 * 14) return `${Math.floor(hours / 24)} days`;
-  if (hours < 24 * 60) return `${Math.floor(hours / 24 / 7)} weeks`;
-  if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
-  return `${Math.floor(hours / 24 / 365)} years`;
+  return `${elapsedInWords(ms)} ago`;
 }
 
 /** 1_500_000 -> "1.5MB", in powers of 1000 with three figures. */

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
+import { elapsedInWords } from "../../../src/base/elapsed.ts";
 import { formatList } from "../../../src/cli/format/list.ts";
 import { formatTable } from "../../../src/cli/format/table.ts";
-import { formatBytes, formatElapsed, parseTime, shortId } from "../../../src/cli/format/units.ts";
+import { formatBytes, parseTime, shortId } from "../../../src/cli/format/units.ts";
 import { type Frame, frames, prefixed, timeSeconds } from "../../../src/cli/logs.ts";
 import { sourceLabel } from "../../../src/cli/service/logs.ts";
 import { filterQuery } from "../../../src/cli/session.ts";
@@ -97,7 +98,7 @@ describe("tables and units", () => {
   ];
   for (const [ms, want] of elapsed) {
     it(`calls ${ms} ms ${want}`, () => {
-      assert.equal(formatElapsed(ms), want);
+      assert.equal(elapsedInWords(ms), want);
     });
   }
 
