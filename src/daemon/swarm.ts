@@ -91,6 +91,12 @@ export class Swarm {
   /** Makes a cluster with this node as its first manager; resolves with the node id. */
   async init(options: InitSwarmOptions): Promise<string> {
     return await this.#exclusively(async () => {
+      if (options.forceNewCluster) {
+        throw new ClusterError(
+          "UNIMPLEMENTED",
+          "force-new-cluster is not available yet: bring back more than half of the managers, or leave with force and start anew",
+        );
+      }
       this.#refuseMember();
       const addresses = this.#addresses(
         options.advertiseAddress,
