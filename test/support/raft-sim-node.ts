@@ -7,6 +7,11 @@ import { decodeConfChange } from "./raft-conf-change-codec.ts";
 import type { RaftMemoryStorage } from "./raft-memory-storage.ts";
 import type { RaftHistory } from "./raft-sim-history.ts";
 
+/** What must be durable before it is said. */
+function isPromise(type: Message["type"]): boolean {
+  return type === "MsgAppResp" || type === "MsgVoteResp" || type === "MsgVote";
+}
+
 type ApplyWork =
   | { readonly kind: "entries"; readonly entries: readonly Entry[] }
   | { readonly kind: "snapshot"; readonly snapshot: SnapshotMetadata };
@@ -182,7 +187,7 @@ export class SimNode {
       this.#work.push({ kind: "entries", entries: ready.committedEntries });
     }
     for (const message of ready.messages) {
-      assert(message.type !== "MsgAppResp" && message.type !== "MsgVoteResp", "answers too early");
+      assert(!isPromise(message.type), `${this.id} sends a ${message.type} too early`);
       this.#world.send(message);
     }
     for (const { index, context } of ready.readStates) {
