@@ -220,17 +220,7 @@ services:
 networks: {back: {}}
 `,
     );
-    await docker(
-      cluster.first,
-      "stack",
-      "deploy",
-      "-d",
-      "--resolve-image",
-      "never",
-      "-c",
-      file,
-      "st",
-    );
+    await docker(cluster.first, "stack", "deploy", "--resolve-image", "never", "-c", file, "st");
     await cluster.converged("st_web", 2);
     await cluster.converged("st_eye", 1);
     const [eye] = await cluster.containersOf("st_eye");
