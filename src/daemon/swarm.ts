@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { sleep } from "../base/clock.ts";
-import { ClusterError, errorMessage } from "../base/errors.ts";
+import { ClusterError, errorMessage, isClusterError } from "../base/errors.ts";
 import { parseSubnet, splitHostPort } from "../base/ip.ts";
 import { joinCluster } from "../ca/ca-client.ts";
 import { parseJoinToken } from "../ca/join-token.ts";
@@ -139,7 +139,7 @@ export class Swarm {
   async join(options: JoinSwarmOptions, signal: AbortSignal): Promise<void> {
     await this.#exclusively(async () => {
       this.#refuseMember();
-      parseJoinToken(options.joinToken);
+      asDockerTells(() => parseJoinToken(options.joinToken));
       const addresses = this.#addresses(
         options.advertiseAddress,
         options.listenAddress,
@@ -241,7 +241,7 @@ export class Swarm {
           { clock: this.#deps.clock },
         );
       } catch (error) {
-        last = error;
+        last = isClusterError(error, "FAILED_PRECONDITION") ? unknownError(error) : error;
       }
     }
     throw last;
@@ -301,4 +301,17 @@ function leaveWarning(managers: number): string {
   return managers <= 1
     ? `${start}Removing the last manager erases all current state of the swarm. ${end}`
     : `${start}The only way to restore a swarm that has lost consensus is to reinitialize it with \`--force-new-cluster\`. ${end}`;
+}
+
+// Docker has no code for a token that is malformed or of another cluster: its API answers 500, and clients know it so.
+function asDockerTells<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw isClusterError(error) ? unknownError(error) : error;
+  }
+}
+
+function unknownError(error: ClusterError): ClusterError {
+  return new ClusterError("UNKNOWN", error.message, { cause: error });
 }

@@ -66,12 +66,12 @@ describe("bad input", function () {
       {
         name: "no token at all",
         given: () => join(manager(), "hello"),
-        want: [400, /invalid join token/],
+        want: [500, /invalid join token/],
       },
       {
         name: "a truncated token",
         given: async () => join(manager(), (await token()).slice(0, -5)),
-        want: [400, /join token/],
+        want: [500, /join token/],
       },
       {
         name: "a wrong secret",
@@ -81,7 +81,7 @@ describe("bad input", function () {
       {
         name: "the token of another cluster",
         given: () => join(manager(), strangerToken.trim()),
-        want: [409, /remote CA does not match fingerprint/],
+        want: [500, /remote CA does not match fingerprint/],
       },
       {
         name: "a manager that is not there",
