@@ -121,7 +121,8 @@ export class SimNode {
   /** Snapshots what is applied and drops the log before `keep` entries. */
   compact(keep: number): void {
     if (this.applied <= (this.disk.newestSnapshot?.index ?? 0) || this.#hasSnapshotAhead()) return;
-    if (this.applied > this.disk.lastIndex()) return;
+    // What is applied may stand in a snapshot whose write has not replaced the log on disk yet.
+    if (this.#writes.some(({ snapshot }) => snapshot !== undefined)) return;
     const { confState } = this.raw.status();
     this.disk.compact(this.applied, confState, this.applied - keep);
   }
