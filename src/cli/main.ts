@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { isClusterError } from "../base/errors.ts";
 import { ApiClient } from "./client.ts";
-import { makeProgram } from "./program.ts";
+import { hostOf, makeProgram } from "./program.ts";
 import { problemText, type Session } from "./session.ts";
 
 await main(process.argv.slice(2));
@@ -18,11 +18,25 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exit(error.code === "EPIPE" ? 0 : 1);
   });
   try {
+    if (argv[0] === "__complete") return await printCandidates(argv.slice(1), interrupted.signal);
     const program = await makeProgram(argv, (host) => openSession(host, interrupted.signal));
     await program.parseAsync(argv as string[], { from: "user" });
   } catch (error) {
     process.exitCode = report(error);
   }
+}
+
+const completionMs = 2_000;
+
+// For the scripts of `skep completion`: a candidate and its help a line.
+async function printCandidates(words: readonly string[], interrupted: AbortSignal): Promise<void> {
+  setTimeout(() => process.exit(0), completionMs).unref(); // a shell does not wait for a daemon that hangs
+  const { complete } = await import("./complete.ts");
+  const open = (host: string): Session => openSession(host, interrupted);
+  const program = await makeProgram(words, open);
+  program.parseOptions(words.slice(0, -1));
+  const candidates = await complete(program, words, () => open(hostOf(program)));
+  process.stdout.write(candidates.map(({ word, help }) => `${word}\t${help}\n`).join(""));
 }
 
 function report(error: unknown): number {

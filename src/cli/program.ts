@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { CliCommand } from "./command.ts";
+import { chooseHost, contextsPath, readContexts } from "./contexts.ts";
 import type { OpenSession } from "./session.ts";
 
 type AddCommands = (program: Command, open: OpenSession) => void;
@@ -64,6 +64,14 @@ const groups: readonly Group[] = [
     },
     load: async () => (await import("./commands/system.ts")).addSystemCommands,
   },
+  {
+    words: { context: "Manage names for daemons" },
+    load: async () => (await import("./commands/context.ts")).addContextCommands,
+  },
+  {
+    words: { completion: "Print what makes a shell complete commands and names" },
+    load: async () => (await import("./commands/completion.ts")).addCompletionCommands,
+  },
 ];
 
 /** The commands that `argv` needs; the others by name only, for help and for suggestions. */
@@ -73,16 +81,13 @@ export async function makeProgram(
 ): Promise<Command> {
   const program = new CliCommand("skep")
     .description("Manage a Skep cluster")
-    .option(
-      "-H, --host <socket>",
-      "daemon to talk to; the environment's SKEP_HOST else",
-      process.env["SKEP_HOST"] ?? defaultHost(),
-    )
+    .option("-H, --host <socket>", "daemon to talk to (default: $SKEP_HOST)")
+    .option("-c, --context <name>", "daemon to talk to, by name (default: $SKEP_CONTEXT)")
     .enablePositionalOptions()
     .showSuggestionAfterError()
     .exitOverride();
   const chosen = firstWord(argv);
-  const openSession = (): ReturnType<OpenSession> => open(program.opts<{ host: string }>().host);
+  const openSession = (): ReturnType<OpenSession> => open(hostOf(program));
   for (const group of groups) {
     if (chosen !== undefined && Object.hasOwn(group.words, chosen)) {
       (await group.load())(program, openSession);
@@ -99,14 +104,14 @@ export async function makeProgram(
 function firstWord(argv: readonly string[]): string | undefined {
   for (let at = 0; at < argv.length; at += 1) {
     const word = argv[at] ?? "";
-    if (word === "-H" || word === "--host") at += 1;
+    if (["-H", "--host", "-c", "--context"].includes(word)) at += 1;
     else if (!word.startsWith("-") && word !== "help") return word;
   }
   return undefined;
 }
 
-function defaultHost(): string {
-  const own = "/var/run/skep.sock";
-  const docker = "/var/run/docker.sock";
-  return `unix://${existsSync(own) || !existsSync(docker) ? own : docker}`;
+/** The daemon that the options read so far mean. INVALID_ARGUMENT, NOT_FOUND. */
+export function hostOf(program: Command): string {
+  const { env } = process;
+  return chooseHost(program.opts(), env, () => readContexts(contextsPath(env)));
 }

@@ -81,23 +81,11 @@ export async function removeEach(
   if (problems.length > 0) throw new Error(problems.join("\n"));
 }
 
-/** Prints objects as indented JSON, in docker's way: always a list. */
-export async function inspectEach(
-  session: Session,
-  names: readonly string[],
-  inspect: (name: string) => Promise<unknown>,
-): Promise<void> {
-  const found: unknown[] = [];
-  const problems: string[] = [];
-  for (const name of names) {
-    try {
-      found.push(await inspect(name));
-    } catch (error) {
-      problems.push(problemText(error));
-    }
-  }
-  session.print(JSON.stringify(found, null, 4));
-  if (problems.length > 0) throw new Error(problems.join("\n"));
+/** "a=b,c=d", as lists show labels. */
+export function labelsText(labels: Readonly<Record<string, string>> = {}): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
 }
 
 /** What a person is told of an error: whether the daemon said it, and what. */

@@ -1,15 +1,9 @@
 import type { Command } from "commander";
 import { formatHelp } from "../format/list.ts";
 import { formatAge, shortId } from "../format/units.ts";
+import { addInspect } from "../inspect.ts";
 import { copyLogs, frames } from "../logs.ts";
-import {
-  collect,
-  filterQuery,
-  inspectEach,
-  type OpenSession,
-  printList,
-  type Session,
-} from "../session.ts";
+import { collect, filterQuery, type OpenSession, printList, type Session } from "../session.ts";
 
 interface ContainerSummary {
   readonly Id: string;
@@ -104,16 +98,11 @@ export function addContainerCommands(program: Command, open: OpenSession): void 
         await copyLogs(session, `${path}/logs`, { ...options, tty: Config.Tty });
       },
     );
-  program
-    .command("inspect")
-    .description("Show containers of this node in full")
-    .argument("<container...>")
-    .action(async (names: string[]) => {
-      const session = open();
-      await inspectEach(session, names, (name) =>
-        session.client.get(`/containers/${encodeURIComponent(name)}/json`),
-      );
-    });
+  addInspect(program, open, {
+    description: "Show containers of this node in full",
+    argument: "<container...>",
+    get: (session, name) => session.client.get(`/containers/${encodeURIComponent(name)}/json`),
+  });
 }
 
 async function list(session: Session, options: ListOptions): Promise<void> {

@@ -1,13 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
-import type { IdJson, ObjectJson } from "../../rest/wire/common.ts";
+import type { IdJson } from "../../rest/wire/common.ts";
 import { formatHelp } from "../format/list.ts";
 import { formatAge, parseTime } from "../format/units.ts";
+import { addInspect } from "../inspect.ts";
+import { type FileObjectJson, prettyFileObject } from "../pretty/file-object.ts";
 import {
   collect,
   filterQuery,
-  inspectEach,
+  labelsText,
   type OpenSession,
   printList,
   removeEach,
@@ -26,15 +28,12 @@ interface ListOptions {
   format?: string;
 }
 
-interface FileObjectJson extends ObjectJson {
-  readonly Spec: { readonly Name: string };
-}
-
 const columns = [
   ["ID", "ID"],
   ["NAME", "Name"],
   ["CREATED", "CreatedAt"],
   ["UPDATED", "UpdatedAt"],
+  ["LABELS", "Labels", "hidden"],
 ] as const;
 
 /** `skep secret …` */
@@ -84,19 +83,16 @@ function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession):
         object.Spec.Name,
         age(object.CreatedAt),
         age(object.UpdatedAt),
+        labelsText(object.Spec.Labels),
       ]);
       printList(session, columns, rows, options);
     });
-  command
-    .command("inspect")
-    .description(`Show ${noun}s in full`)
-    .argument(`<${noun}...>`)
-    .action(async (names: string[]) => {
-      const session = open();
-      await inspectEach(session, names, (name) =>
-        session.client.get(`${path}/${encodeURIComponent(name)}`),
-      );
-    });
+  addInspect<FileObjectJson>(command, open, {
+    description: `Show ${noun}s in full`,
+    argument: `<${noun}...>`,
+    get: (session, name) => session.client.get(`${path}/${encodeURIComponent(name)}`),
+    pretty: prettyFileObject,
+  });
   command
     .command("rm")
     .alias("remove")

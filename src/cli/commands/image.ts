@@ -8,11 +8,11 @@ import type { ImageDeleteJson, ImageSummaryJson, ProgressJson } from "../../rest
 import type { CallOptions } from "../client.ts";
 import { formatHelp } from "../format/list.ts";
 import { formatAge, formatBytes, shortId } from "../format/units.ts";
+import { addInspect } from "../inspect.ts";
 import { registryAuthHeaders } from "../registry-auth.ts";
 import {
   collect,
   filterQuery,
-  inspectEach,
   type OpenSession,
   printList,
   removeEach,
@@ -148,14 +148,11 @@ function addOthers(image: Command, open: OpenSession): void {
       const [repo, tag] = splitReference(target);
       await open().client.post(`/images/${name}/tag`, { query: { repo, tag } });
     });
-  image
-    .command("inspect")
-    .description("Show images in full")
-    .argument("<image...>")
-    .action(async (names: string[]) => {
-      const session = open();
-      await inspectEach(session, names, (name) => session.client.get(`/images/${name}/json`));
-    });
+  addInspect(image, open, {
+    description: "Show images in full",
+    argument: "<image...>",
+    get: (session, name) => session.client.get(`/images/${name}/json`),
+  });
 }
 
 async function list(

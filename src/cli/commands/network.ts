@@ -3,10 +3,11 @@ import type { NetworkCreateResponseJson, NetworkJson } from "../../rest/wire/net
 import { ApiError } from "../client.ts";
 import { formatHelp } from "../format/list.ts";
 import { shortId } from "../format/units.ts";
+import { addInspect } from "../inspect.ts";
 import {
   collect,
   filterQuery,
-  inspectEach,
+  labelsText,
   type OpenSession,
   printList,
   removeEach,
@@ -37,6 +38,10 @@ const columns = [
   ["NAME", "Name"],
   ["DRIVER", "Driver"],
   ["SCOPE", "Scope"],
+  ["INTERNAL", "Internal", "hidden"],
+  ["IPV6", "IPv6", "hidden"],
+  ["LABELS", "Labels", "hidden"],
+  ["CREATED AT", "CreatedAt", "hidden"],
 ] as const;
 
 /** `skep network …` */
@@ -92,27 +97,24 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
       const filters = filterQuery(options.filter);
       const networks = await session.client.get<NetworkJson[]>("/networks", { filters });
       networks.sort((a, b) => a.Name.localeCompare(b.Name));
-      const rows = networks.map(({ Id, Name, Driver, Scope }) => [
-        options.trunc ? shortId(Id) : Id,
-        Name,
-        Driver,
-        Scope,
+      const rows = networks.map((each) => [
+        options.trunc ? shortId(each.Id) : each.Id,
+        each.Name,
+        each.Driver,
+        each.Scope,
+        String(each.Internal),
+        String(each.EnableIPv6),
+        labelsText(each.Labels ?? {}),
+        each.Created,
       ]);
       printList(session, columns, rows, options);
     });
-  network
-    .command("inspect")
-    .description("Show networks in full")
-    .argument("<network...>")
-    .option("-v, --verbose", "with services and tasks")
-    .action(async (names: string[], options: { verbose?: boolean }) => {
-      const session = open();
-      await inspectEach(session, names, (name) =>
-        session.client.get(`/networks/${encodeURIComponent(name)}`, {
-          verbose: options.verbose ?? false,
-        }),
-      );
-    });
+  addInspect(network, open, {
+    description: "Show networks in full",
+    argument: "<network...>",
+    get: (session, name, { verbose = false }) =>
+      session.client.get(`/networks/${encodeURIComponent(name)}`, { verbose }),
+  }).option("-v, --verbose", "with services and tasks");
   network
     .command("rm")
     .alias("remove")

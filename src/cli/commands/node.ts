@@ -3,10 +3,11 @@ import type { NodeJson } from "../../rest/wire/node.ts";
 import type { InfoJson } from "../../rest/wire/system.ts";
 import type { TaskJson } from "../../rest/wire/task.ts";
 import { formatHelp } from "../format/list.ts";
+import { addInspect } from "../inspect.ts";
+import { prettyNode } from "../pretty/node.ts";
 import {
   collect,
   filterQuery,
-  inspectEach,
   type OpenSession,
   printList,
   removeEach,
@@ -48,15 +49,12 @@ export function addNodeCommands(program: Command, open: OpenSession): void {
     .option("--format <format>", formatHelp)
     .option("-q, --quiet", "only ids")
     .action(async (options: ListOptions) => list(open(), options));
-  node
-    .command("inspect")
-    .description("Show nodes in full")
-    .argument("<node...>", "self, id or host name")
-    .option("--pretty", "accepted; the output is JSON")
-    .action(async (names: string[]) => {
-      const session = open();
-      await inspectEach(session, names, (name) => getNode(session, name));
-    });
+  addInspect(node, open, {
+    description: "Show nodes in full: self, id or host name",
+    argument: "<node...>",
+    get: getNode,
+    pretty: prettyNode,
+  });
   node
     .command("ps")
     .description("List the tasks of nodes, of this one by default")

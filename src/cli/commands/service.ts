@@ -3,7 +3,9 @@ import type { ServiceJson } from "../../rest/wire/service.ts";
 import type { TaskJson } from "../../rest/wire/task.ts";
 import { formatHelp } from "../format/list.ts";
 import { shortId } from "../format/units.ts";
+import { addInspect } from "../inspect.ts";
 import { formatPort } from "../ports.ts";
+import { prettyService } from "../pretty/service.ts";
 import { addCreateFlags, addUpdateFlags, type ServiceFlags } from "../service/flags.ts";
 import { type ServiceLogOptions, showLogs } from "../service/logs.ts";
 import {
@@ -16,7 +18,6 @@ import {
 import {
   collect,
   filterQuery,
-  inspectEach,
   type OpenSession,
   printList,
   removeEach,
@@ -112,15 +113,12 @@ function addQueries(service: Command, open: OpenSession): void {
       const tasks = await session.client.get<TaskJson[]>("/tasks", { filters });
       await printTasks(session, tasks, options);
     });
-  service
-    .command("inspect")
-    .description("Show services in full")
-    .argument("<service...>")
-    .option("--pretty", "accepted; the output is JSON")
-    .action(async (names: string[]) => {
-      const session = open();
-      await inspectEach(session, names, (name) => getService(session, name));
-    });
+  addInspect(service, open, {
+    description: "Show services in full",
+    argument: "<service...>",
+    get: getService,
+    pretty: prettyService,
+  });
   service
     .command("logs")
     .description("Show the logs of a service's tasks, or of one task")

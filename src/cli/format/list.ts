@@ -1,52 +1,86 @@
 import { ClusterError } from "../../base/errors.ts";
+import { Template } from "../../base/template/template.ts";
 import { formatTable } from "./table.ts";
 
-/** Title of a column, and the name its values have in `--format`. */
-export type Column = readonly [title: string, field: string];
+/** Title of a column, and the name its values have in `--format`; a hidden one is shown only by `--format`. */
+export type Column =
+  | readonly [title: string, field: string]
+  | readonly [title: string, field: string, hidden: "hidden"];
 
 /** Help of every list's `--format`. */
-export const formatHelp = "table, json, or a template such as '{{.ID}} {{.Name}}'";
+export const formatHelp =
+  "table, json, or a Go template: '{{.ID}} {{.Name}}', 'table {{.ID}}\\t{{.Name}}'";
 
 /**
- * Rows as a table, as one JSON object a line, or by a template with {{.Field}}. INVALID_ARGUMENT on an unknown field or format.
+ * Rows as a table, as one JSON object a line, or by a template over the columns' fields; after "table " the template's
+ * lines are aligned under titles (docker's formats). INVALID_ARGUMENT on an unknown field or format.
  */
 export function formatList(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   format = "table",
 ): string {
-  if (format === "table") {
-    return formatTable(
-      columns.map(([title]) => title),
-      rows,
-    );
-  }
-  const objects = rows.map((row) =>
-    Object.fromEntries(columns.map(([, field], at) => [field, row[at] ?? ""])),
-  );
+  if (format === "table") return plainTable(columns, rows);
+  const objects = rows.map((row) => objectOf(columns, row));
   if (format === "json") return objects.map((object) => JSON.stringify(object)).join("\n");
-  if (!format.includes("{{")) {
+  const aligned = format.startsWith("table ");
+  const source = aligned ? format.slice("table ".length) : format;
+  if (!source.includes("{{")) {
     throw new ClusterError(
       "INVALID_ARGUMENT",
       `invalid argument "${format}" for --format: it must be ${formatHelp}`,
     );
   }
-  const template = format.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
-  return objects.map((object) => fillIn(template, object)).join("\n");
+  const template = formatTemplate(source);
+  const lines = objects.map((object) => template.render(object));
+  if (!aligned) return lines.join("\n");
+  const titles = objectOf(
+    columns,
+    columns.map(([title]) => title),
+  );
+  return formatTable(
+    titlesBy(source, titles).split("\t"),
+    lines.map((line) => line.split("\t")),
+  );
 }
 
-function fillIn(template: string, object: Readonly<Record<string, string>>): string {
-  return template.replace(/\{\{-?\s*(.*?)\s*-?\}\}/g, (_whole, expression: string) => {
-    if (expression === "json .") return JSON.stringify(object);
-    const value = object[expression.replace(/^\./, "")];
-    if (!expression.startsWith(".") || value === undefined) {
-      throw new ClusterError(
-        "INVALID_ARGUMENT",
-        `--format: "${expression}" is not known; the fields are ${Object.keys(object)
-          .map((field) => `.${field}`)
-          .join(" ")}`,
-      );
-    }
-    return value;
-  });
+/** The template of `--format`, in which `\t` and `\n` may stand for themselves. INVALID_ARGUMENT. */
+export function formatTemplate(source: string, missing: "error" | "no value" = "error"): Template {
+  try {
+    return new Template(source.replaceAll("\\t", "\t").replaceAll("\\n", "\n"), { missing });
+  } catch (error) {
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `invalid argument "${source}" for --format: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+// The header is the template over the titles; functions that change a value leave a title as it is.
+function titlesBy(source: string, titles: Readonly<Record<string, string>>): string {
+  const same = (value: unknown): unknown => value;
+  const last = (...args: readonly unknown[]): unknown => args.at(-1);
+  const functions = {
+    json: same,
+    upper: same,
+    lower: same,
+    title: same,
+    truncate: same,
+    split: same,
+  };
+  return new Template(source.replaceAll("\\t", "\t").replaceAll("\\n", "\n"), {
+    functions: { ...functions, printf: last, join: same, pad: same },
+  }).render(titles);
+}
+
+function plainTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const shown = columns.flatMap((column, at) => (column[2] === "hidden" ? [] : [at]));
+  return formatTable(
+    shown.map((at) => columns[at]?.[0] ?? ""),
+    rows.map((row) => shown.map((at) => row[at] ?? "")),
+  );
+}
+
+function objectOf(columns: readonly Column[], row: readonly string[]): Record<string, string> {
+  return Object.fromEntries(columns.map(([, field], at) => [field, row[at] ?? ""]));
 }

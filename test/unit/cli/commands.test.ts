@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { CommanderError } from "commander";
 import { silentLogger } from "../../../src/base/log.ts";
 import { ApiClient } from "../../../src/cli/client.ts";
+import { complete } from "../../../src/cli/complete.ts";
 import { makeProgram } from "../../../src/cli/program.ts";
 import { problemText, type Session } from "../../../src/cli/session.ts";
 import { RestApp } from "../../../src/rest/app.ts";
@@ -30,20 +31,26 @@ describe("the commands of skep", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** What the command prints, or the error it ends with. */
-  async function run(line: string): Promise<string> {
-    const argv = line.split(" ");
-    const printed: string[] = [];
-    const session: Session = {
+  function sessionOf(print: (text: string) => void): () => Session {
+    return () => ({
       client: new ApiClient(`unix://${join(folder, "s")}`),
-      print: (text) => void printed.push(text),
-      warn: (text) => void printed.push(text),
+      print,
+      warn: print,
       terminal: false,
       columns: 80,
       interrupted: new AbortController().signal,
       now: () => new FakeClock().now(),
-    };
-    const program = await makeProgram(argv, () => session);
+    });
+  }
+
+  /** What the command prints, or the error it ends with. */
+  async function run(line: string): Promise<string> {
+    const argv = line.split(" ");
+    const printed: string[] = [];
+    const program = await makeProgram(
+      argv,
+      sessionOf((text) => void printed.push(text)),
+    );
     quiet(program);
     try {
       await program.parseAsync(argv, { from: "user" });
@@ -80,6 +87,14 @@ describe("the commands of skep", () => {
       want: /^[a-z0-9]{25}$/,
     },
     { line: "service inspect web", want: /"-l",\s+"--detach=false"/ },
+    { line: "service inspect --format {{.Spec.Name}}:{{len(.Spec.Labels)}} web", want: /^web:0$/ },
+    { line: "service inspect --format {{.Spec.Name|json}} web", want: /^"web"$/ },
+    { line: "service inspect --format {{.Nope}} web", want: /^<no value>$/ },
+    { line: "service inspect --format {{nope}} web", want: /for --format: .*"nope" is not known/ },
+    { line: "service inspect --pretty web", want: /^ID: +\w+\nName: +web\nMode: +replicated, 2/ },
+    { line: "node inspect --pretty self", want: /Hostname: +host1\n/ },
+    { line: "service ls --format {{.Nope}}", want: /"\.Nope" is not known; the fields are \.ID/ },
+    { line: "service ls --format {{range.Name}}", want: /for --format: .*no \{\{end}}/ },
     { line: "service ls", want: /web +replicated +2\/2 +busybox/ },
     { line: "service ps web", want: /web\.1 +busybox +host1 +Running +Running/ },
     { line: "service update -d --network-rm back --env-add A=1 web", want: /^web$/ },
@@ -107,6 +122,36 @@ describe("the commands of skep", () => {
   for (const { line, want } of lines) {
     it(line, async () => {
       assert.match(await run(line), want);
+    });
+  }
+
+  const completions: { words: string; want: string }[] = [
+    { words: "serv", want: "service" },
+    { words: "node prom", want: "promote" },
+    { words: "node promote ", want: "self host1" },
+    { words: "node promote self h", want: "host1" },
+    { words: "node update --role ", want: "worker manager" },
+    { words: "node update --ro", want: "--role" },
+    { words: "service create --network ba", want: "back" },
+    { words: "swarm join-token m", want: "manager" },
+    { words: "rmi bus", want: "busybox:latest" },
+    { words: "completion z", want: "zsh" },
+    { words: "service create --name ", want: "" },
+    { words: "nothing like it ", want: "" },
+  ];
+  for (const { words, want } of completions) {
+    it(`completes "${words}"`, async () => {
+      const split = words.split(" ");
+      const program = await makeProgram(
+        split,
+        sessionOf(() => {}),
+      );
+      const found = await complete(
+        program,
+        split,
+        sessionOf(() => {}),
+      );
+      assert.equal(found.map(({ word }) => word).join(" "), want);
     });
   }
 

@@ -79,6 +79,17 @@ describe("tables and units", () => {
     });
   }
   it("names the fields when one is not known", () => {
+    assert.equal(
+      formatList(
+        columns,
+        [
+          ["1", "a"],
+          ["22", "b"],
+        ],
+        "table {{.Name}}\\t{{upper .ID}}",
+      ),
+      "NAME   ID\na      1\nb      22",
+    );
     assert.throws(() => formatList(columns, [["1", "a"]], "{{.Color}}"), /\.ID \.Name/);
     assert.throws(() => formatList(columns, [], "yaml"), /--format/);
   });
