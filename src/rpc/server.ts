@@ -4,6 +4,7 @@ import {
   type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
+  type ServiceDefinition,
   type sendUnaryData,
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
@@ -58,13 +59,14 @@ export class RpcServer {
   /**
    * Serves `skep.<service>`. `handlers` (lower camel case, `ServiceHandlers<…>`) and `roles` (names as
    * in the proto file) must each cover all its methods. May be called before and after `listen`.
+   * `definition` is for a service that is not of our proto files.
    */
   add(
     service: string,
     handlers: Readonly<Record<string, AnyHandler>>,
     roles: Readonly<Record<string, RoleRule>>,
+    definition: ServiceDefinition = serviceDefinition(service),
   ): void {
-    const definition = serviceDefinition(service);
     const methods = Object.keys(definition);
     for (const name of [...Object.keys(roles), ...Object.keys(handlers).map(upperFirst)]) {
       assert(methods.includes(name), `service ${service} has no method ${name}`);

@@ -28,10 +28,18 @@ export class TestCa {
     this.rootPem = this.#read("root.crt");
   }
 
-  identity(nodeId: string, role: NodeRoleName, clusterId: string = this.clusterId): TlsIdentity {
+  /** `addresses` (IP) are names of the certificate, for programs that verify them. */
+  identity(
+    nodeId: string,
+    role: NodeRoleName,
+    clusterId: string = this.clusterId,
+    addresses: readonly string[] = [],
+  ): TlsIdentity {
     const subject = `/O=${clusterId}/OU=${organizationalUnits[role]}/CN=${nodeId}`;
     this.#openssl("req", ...newKey(nodeId), "-out", `${nodeId}.csr`, "-subj", subject);
-    writeFileSync(join(this.#folder, "ext"), "basicConstraints=CA:FALSE\n");
+    const names = addresses.map((address) => `IP:${address}`).join(",");
+    const extensions = names === "" ? "" : `subjectAltName=${names}\n`;
+    writeFileSync(join(this.#folder, "ext"), `basicConstraints=CA:FALSE\n${extensions}`);
     this.#openssl(
       ...["x509", "-req", "-in", `${nodeId}.csr`, "-CA", "root.crt", "-CAkey", "root.key"],
       ...["-CAcreateserial", "-days", "2", "-extfile", "ext", "-out", `${nodeId}.crt`],

@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+import { ChannelCredentials, Client } from "@grpc/grpc-js";
+import { must } from "../src/base/assert.ts";
+import type { TlsIdentity } from "../src/rpc/credentials.ts";
+import { kvDefinition, type PutResponse } from "./kv.ts";
+
+// A closed loop of clients, the same program for both sides: each puts 256 bytes under one of 10,000 keys and waits for the answer
+// before the next. Usage: raft-client OPTIONS-AS-JSON; prints a LoadResult as JSON.
+
+export interface LoadOptions {
+  /** "ip:port" of the leader. */
+  readonly address: string;
+  /** A TlsIdentity as JSON: the client's certificate. */
+  readonly identityFile: string;
+  readonly clients: number;
+  readonly warmUpMs: number;
+  readonly durationMs: number;
+}
+
+export interface LoadResult {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly errors: number;
+}
+
+const clientsPerConnection = 16;
+const valueBytes = 256;
+const keys = 10_000;
+const timeoutMs = 10_000;
+
+const options = JSON.parse(must(process.argv[2], "options as JSON")) as LoadOptions;
+process.stdout.write(`${JSON.stringify(await load())}\n`);
+process.exit(0);
+
+async function load(): Promise<LoadResult> {
+  const connections = Array.from(
+    { length: Math.ceil(options.clients / clientsPerConnection) },
+    connect,
+  );
+  const start = performance.now() + options.warmUpMs;
+  const end = start + options.durationMs;
+  const latencies: number[] = [];
+  let errors = 0;
+  const value = Buffer.alloc(valueBytes, "v");
+  const one = async (number: number): Promise<void> => {
+    const client = must(connections[number % connections.length], "a connection");
+    for (let turn = number; ; turn += options.clients) {
+      const key = Buffer.from(`key${String(turn % keys).padStart(5, "0")}`);
+      const from = performance.now();
+      if (from >= end) return;
+      const done = await put(client, key, value);
+      const to = performance.now();
+      if (from < start || to >= end) continue;
+      if (done) latencies.push(to - from);
+      else errors += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: options.clients }, (_, number) => one(number)));
+  latencies.sort((a, b) => a - b);
+  const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? 0;
+  const perSecond = (latencies.length * 1000) / options.durationMs;
+  return { perSecond, p50Ms: at(0.5), p99Ms: at(0.99), errors };
+}
+
+function put(client: Client, key: Buffer, value: Buffer): Promise<boolean> {
+  const { path, requestSerialize, responseDeserialize } = kvDefinition.Put;
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      { key, value },
+      { deadline: Date.now() + timeoutMs },
+      (error: Error | null, _answer?: PutResponse) => resolve(error === null),
+    );
+  });
+}
+
+function connect(): Client {
+  const identity = JSON.parse(readFileSync(options.identityFile, "utf8")) as TlsIdentity;
+  const context = createSecureContext({
+    ca: identity.rootCaPem,
+    cert: identity.certificatePem,
+    key: identity.privateKeyPem,
+  });
+  const credentials = ChannelCredentials.createFromSecureContext(context, {
+    checkServerIdentity: () => undefined,
+  });
+  return new Client(`ipv4:${options.address}`, credentials, {
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.ssl_target_name_override": "swarm-manager",
+    "grpc.enable_http_proxy": 0,
+  });
+}

@@ -1,0 +1,187 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, release } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { must } from "../src/base/assert.ts";
+import { errorMessage } from "../src/base/errors.ts";
+import type { TlsIdentity } from "../src/rpc/credentials.ts";
+import { TestCa } from "../test/support/test-certificates.ts";
+import { createHosts, type TestHost, type TestNetwork } from "../test/support/test-hosts.ts";
+import { etcdVersion, installEtcd, type RunningGroup, startEtcd } from "./etcd.ts";
+import type { LoadOptions, LoadResult } from "./raft-client.ts";
+import { programPath, startGroup } from "./raft-group.ts";
+import { rawGroupCommit } from "./raw-group-commit.ts";
+
+// Agreed writes a second, ours beside etcd's, by the same client in one sitting.
+// Usage: raft [--seconds N] [--rounds N] [--managers 1,3] [--clients 1,16,256] [--only skep|etcd] [--json FILE] [--profile FOLDER]
+
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "2" },
+    rounds: { type: "string", default: "3" },
+    managers: { type: "string", default: "1,3" },
+    clients: { type: "string", default: "1,16,256" },
+    only: { type: "string" },
+    json: { type: "string" },
+    profile: { type: "string" },
+  },
+});
+const numbers = (text: string): number[] => text.split(",").map(Number);
+const durationMs = Number(options.seconds) * 1000;
+
+type Side = "etcd" | "skep";
+interface Row {
+  readonly managers: number;
+  readonly clients: number;
+  readonly raw: number;
+  readonly etcd: LoadResult | undefined;
+  readonly skep: LoadResult | undefined;
+}
+
+let network: TestNetwork | undefined;
+const ca = new TestCa("bench");
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void leave());
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`the bench failed: ${errorMessage(error)}\n`);
+  process.exitCode = 1;
+} finally {
+  ca.remove();
+}
+
+async function main(): Promise<void> {
+  const missing = options.only === "skep" ? "not asked for" : await installEtcd();
+  if (missing !== undefined) print(`etcd is skipped: ${missing}`);
+  const sides: readonly Side[] = (["etcd", "skep"] as const).filter(
+    (side) => (side === "skep" || missing === undefined) && (options.only ?? side) === side,
+  );
+  const machine = `${cpus().length} cores, Linux ${release()}, Node ${process.version}`;
+  print(`${machine}, ${await etcdVersion()}; load average before ${loadavg()[0]?.toFixed(1)}`);
+  const raw = new Map<number, number>();
+  for (const clients of numbers(options.clients)) {
+    raw.set(clients, await rawGroupCommit(clients, 2_000));
+  }
+  const rows: Row[] = [];
+  for (const managers of numbers(options.managers)) {
+    const results = await measure(sides, managers);
+    for (const clients of numbers(options.clients)) {
+      const of = (side: Side): LoadResult | undefined => median(results.get(`${side} ${clients}`));
+      rows.push({
+        managers,
+        clients,
+        raw: must(raw.get(clients), "the raw rate"),
+        etcd: of("etcd"),
+        skep: of("skep"),
+      });
+    }
+  }
+  print(`\n${new Date().toISOString()}\n\n${formatRows(rows)}`);
+  if (options.json !== undefined) {
+    const document = { date: new Date().toISOString(), machine, rows };
+    writeFileSync(options.json, `${JSON.stringify(document, null, 2)}\n`);
+  }
+}
+
+// Both groups are up on the same hosts, and loaded by turns in short slices: what else the machine does falls on both. An idle group
+// only sends heartbeats. The client has a host of its own.
+async function measure(
+  sides: readonly Side[],
+  managers: number,
+): Promise<ReadonlyMap<string, readonly LoadResult[]>> {
+  const results = new Map<string, LoadResult[]>();
+  const groups = new Map<Side, RunningGroup>();
+  network = await createHosts(managers + 1);
+  try {
+    const hosts = network.hosts.slice(0, managers);
+    for (const side of sides) groups.set(side, await start(side, hosts));
+    const clientHost = must(network.hosts.at(-1), "the client's host");
+    for (const clients of numbers(options.clients)) {
+      for (let round = 0; round < Number(options.rounds); round += 1) {
+        for (const [side, { leader }] of groups) {
+          const result = await load(clientHost, leader, clients);
+          print(`${managers} managers, ${clients} clients, ${side}: ${JSON.stringify(result)}`);
+          const key = `${side} ${clients}`;
+          results.set(key, [...(results.get(key) ?? []), result]);
+        }
+      }
+    }
+    return results;
+  } finally {
+    for (const group of groups.values()) await group.stop();
+    await network.destroy();
+    network = undefined;
+  }
+}
+
+async function start(side: Side, hosts: readonly TestHost[]): Promise<RunningGroup> {
+  const identities = hosts.map(({ ip }, at) =>
+    ca.identity(`m${at + 1}`, "manager", undefined, [ip]),
+  );
+  const { profile } = options;
+  const flags = profile === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profile];
+  return side === "etcd"
+    ? await startEtcd(hosts, identities)
+    : await startGroup(hosts, identities, flags);
+}
+
+async function load(host: TestHost, address: string, clients: number): Promise<LoadResult> {
+  const identityFile = join(host.stateDir, "client.json");
+  const identity: TlsIdentity = ca.identity("client", "manager");
+  writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 });
+  const request: LoadOptions = { address, identityFile, clients, warmUpMs: 1_000, durationMs };
+  try {
+    const args = [process.execPath, programPath("raft-client"), JSON.stringify(request)];
+    return JSON.parse(await host.exec(args)) as LoadResult;
+  } finally {
+    rmSync(identityFile);
+  }
+}
+
+/** The result in the middle by rate. */
+function median(results: readonly LoadResult[] = []): LoadResult | undefined {
+  const sorted = [...results].sort((a, b) => a.perSecond - b.perSecond);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+function formatRows(rows: readonly Row[]): string {
+  const head = [
+    ...["managers", "clients", "etcd, writes/s", "p50, p99 ms", "Skep, writes/s", "p50, p99 ms"],
+    ...["ratio", "target", "met", "of the raw log"],
+  ];
+  const lines = rows.map(({ managers, clients, raw, etcd, skep }) => {
+    const ratio = etcd && skep ? skep.perSecond / etcd.perSecond : undefined;
+    return [
+      ...[String(managers), String(clients), ...cellsOf(etcd), ...cellsOf(skep)],
+      ratio === undefined ? "" : `${ratio.toFixed(2)} x`,
+      ">= 1.0 x",
+      ratio === undefined ? "" : ratio >= 1 ? "yes" : "NO",
+      skep === undefined
+        ? ""
+        : `${((100 * skep.perSecond) / raw).toFixed(0)} % of ${raw.toFixed(0)}/s`,
+    ];
+  });
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
+  );
+  const format = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
+  const rule = format(widths.map((width) => "-".repeat(width)));
+  return [format(head), rule, ...lines.map(format)].join("\n");
+}
+
+function cellsOf(result: LoadResult | undefined): [string, string] {
+  if (result === undefined) return ["not run", ""];
+  const { perSecond, p50Ms, p99Ms, errors } = result;
+  const failed = errors === 0 ? "" : ` (${errors} failed)`;
+  return [`${perSecond.toFixed(0)}${failed}`, `${p50Ms.toFixed(2)}, ${p99Ms.toFixed(2)}`];
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function leave(): Promise<never> {
+  await network?.destroy();
+  process.exit(130);
+}
