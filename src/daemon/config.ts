@@ -20,6 +20,8 @@ export interface DaemonConfig {
   /** CIDR of the bridge containers reach the outside by. */
   readonly bridgeSubnet: string;
   readonly socketGroup: string;
+  /** host:port, "" = no metrics are served. */
+  readonly metricsAddress: string;
   readonly validateOnly: boolean;
 }
 
@@ -154,6 +156,7 @@ function checkedConfig(values: ReadonlyMap<string, RawValue>): DaemonConfig {
     dns: listOf(values, "dns"),
     bridgeSubnet,
     socketGroup: textOf(values, "group", ""),
+    metricsAddress: metricsAddressOf(values),
     validateOnly: isOn(values, "validate"),
   };
 }
@@ -170,6 +173,12 @@ function checkHost(host: string): void {
       ? `option --host: "${host}" is neither unix:///path nor tcp://ip:port`
       : `option --host: ${host} would give everyone who can reach it control of this machine; use a unix socket or a loopback address`,
   );
+}
+
+function metricsAddressOf(values: ReadonlyMap<string, RawValue>): string {
+  const address = textOf(values, "metrics-addr", "");
+  if (address === "" || /^(\[[^\]]+\]|[^:\s]+):\d{1,5}$/.test(address)) return address;
+  throw badOption("metrics-addr", address, "a host:port address");
 }
 
 function checkBridge(text: string): void {

@@ -13,6 +13,9 @@ import { makeBackend } from "./backend.ts";
 import type { DaemonConfig } from "./config.ts";
 import { type HostParts, openHostParts } from "./host-parts.ts";
 import { LocalEvents } from "./local-events.ts";
+import { DaemonMetrics } from "./metrics.ts";
+import { serveMetrics } from "./metrics-server.ts";
+import { versionData } from "./node-info.ts";
 import { StateDir } from "./state-dir.ts";
 import { Swarm } from "./swarm.ts";
 
@@ -23,6 +26,7 @@ export class Daemon {
   readonly #swarm: Swarm;
   readonly #rest: RestServer;
   readonly #log: Logger;
+  #closeMetrics: () => Promise<void> = async () => {};
 
   private constructor(
     config: DaemonConfig,
@@ -62,8 +66,26 @@ export class Daemon {
       );
       process.exit(1);
     };
-    const events = new LocalEvents(clock);
-    swarm = new Swarm({ config, stateDir, host, events, onRaftFailed, clock, random, log });
+    const metrics = new DaemonMetrics({
+      version: versionData().version,
+      swarmState: () => swarm?.state() ?? { nodeId: "", manager: false },
+      view: () => swarm?.member()?.manager()?.store.view(),
+      isLeader: () => swarm?.member()?.manager()?.isLeader() ?? false,
+      raft: () => swarm?.member()?.raftStatus(),
+      runtime: host.runtime,
+    });
+    const events = new LocalEvents(clock, () => metrics.countEvent());
+    swarm = new Swarm({
+      config,
+      stateDir,
+      host,
+      events,
+      onRaftFailed,
+      meter: metrics,
+      clock,
+      random,
+      log,
+    });
     const backend = makeBackend({
       config,
       engineId,
@@ -81,12 +103,16 @@ export class Daemon {
     const daemon = new Daemon(config, host, swarm, rest, log);
     await swarm.resume();
     for (const text of config.hosts) await daemon.#listen(text);
+    if (config.metricsAddress !== "") {
+      daemon.#closeMetrics = await serveMetrics(config.metricsAddress, metrics);
+    }
     log.info({ hosts: config.hosts, pid: process.pid }, "serving the API");
     return daemon;
   }
 
   /** Stops serving; containers and their networks go on. */
   async stop(): Promise<void> {
+    await this.#closeMetrics();
     await this.#rest.stop();
     await this.#swarm.stop();
     await this.#host.close();

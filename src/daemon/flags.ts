@@ -45,6 +45,7 @@ export const flags: readonly Flag[] = [
   { name: "cgroup-parent", kind: "string", help: "cgroup all containers go under" },
   { name: "dns", kind: "list", help: "name servers of containers" },
   { name: "bip", kind: "string", help: "address and subnet of the egress bridge" },
+  { name: "metrics-addr", kind: "string", help: "host:port to serve Prometheus metrics at" },
   { name: "group", short: "G", kind: "string", help: "group of the unix socket" },
   { name: "validate", kind: "bool", help: "check the configuration and exit" },
 ];
@@ -120,7 +121,6 @@ export const ignoredFlags: readonly Flag[] = (
     ["rootless", "bool"],
     ["registry-mirror", "list"],
     ["default-address-pool", "list"],
-    ["metrics-addr", "string"],
     ["node-generic-resource", "list"],
     ["shutdown-timeout", "int"],
     ["cpu-rt-period", "int"],

@@ -8,11 +8,14 @@ const listenerQueueMax = 10_000;
 /** What happened on this node lately: the last 1,000 events, and those who listen for more. */
 export class LocalEvents {
   readonly #clock: Clock;
+  readonly #onEvent: () => void;
   readonly #kept: LocalEvent[] = [];
   readonly #listeners = new Set<BoundedQueue<LocalEvent>>();
 
-  constructor(clock: Clock) {
+  /** `onEvent` is called at each event, to count them. */
+  constructor(clock: Clock, onEvent: () => void = () => {}) {
     this.#clock = clock;
+    this.#onEvent = onEvent;
   }
 
   emit(
@@ -22,6 +25,7 @@ export class LocalEvents {
     attributes: Readonly<Record<string, string>> = {},
   ): void {
     const event = { type, action, id, attributes, atMs: this.#clock.now() };
+    this.#onEvent();
     this.#kept.push(event);
     if (this.#kept.length > keptMax) this.#kept.shift();
     for (const listener of this.#listeners) listener.push(event);

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
+import type { Meter } from "../base/meter.ts";
 import type { Random } from "../base/random.ts";
 import type { NewCluster } from "../manager/cluster-init.ts";
 import { Manager, type RaftParts } from "../manager/manager.ts";
 import { RaftNode } from "../raft/node/raft-node.ts";
-import { defaultRaftNodeOptions } from "../raft/node/raft-node-options.ts";
+import { defaultRaftNodeOptions, type RaftNodeStatus } from "../raft/node/raft-node-options.ts";
 import { FileSnapshotStore } from "../raft/storage/file-snapshot-store.ts";
 import { LevelLog } from "../raft/storage/level-log.ts";
 import { GrpcTransport } from "../raft/transport/grpc-transport.ts";
@@ -38,6 +39,7 @@ export interface ManagerHostDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly meter: Meter;
 }
 
 /** The manager of this node with all it stands on: gRPC server, log, snapshots, raft. */
@@ -45,11 +47,23 @@ export class ManagerHost {
   readonly manager: Manager;
   readonly #server: RpcServer;
   readonly #closing: (() => Promise<void>)[];
+  readonly #raft: () => RaftNode | undefined;
 
-  private constructor(manager: Manager, server: RpcServer, closing: (() => Promise<void>)[]) {
+  private constructor(
+    manager: Manager,
+    server: RpcServer,
+    closing: (() => Promise<void>)[],
+    raft: () => RaftNode | undefined,
+  ) {
     this.manager = manager;
     this.#server = server;
     this.#closing = closing;
+    this.#raft = raft;
+  }
+
+  /** Where raft is, for metrics. */
+  raftStatus(): RaftNodeStatus | undefined {
+    return this.#raft()?.status();
   }
 
   /** Listens, joins raft where needed, and resolves when the manager takes part. */
@@ -57,6 +71,7 @@ export class ManagerHost {
     const { identity, clock, log } = deps;
     const closing: (() => Promise<void>)[] = [];
     let manager: Manager | undefined;
+    let raft: RaftNode | undefined;
     const server = new RpcServer({
       identity,
       clock,
@@ -75,10 +90,13 @@ export class ManagerHost {
         {
           ...deps,
           server,
-          startRaft: (parts) => startRaft(parts, options, { ...deps, server, closing }),
+          startRaft: async (parts) => {
+            raft = await startRaft(parts, options, { ...deps, server, closing });
+            return raft;
+          },
         },
       );
-      return new ManagerHost(manager, server, closing);
+      return new ManagerHost(manager, server, closing, () => raft);
     } catch (error) {
       await server.stop(0);
       for (const close of closing.reverse()) await close();

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
+import type { Meter } from "../base/meter.ts";
 import type { Random } from "../base/random.ts";
 import { renewCertificate } from "../ca/ca-client.ts";
 import { KeyFile } from "../ca/key-file.ts";
@@ -12,6 +13,7 @@ import type { NodeDescription } from "../gen/skep/NodeDescription.ts";
 import type { SessionMessage } from "../gen/skep/SessionMessage.ts";
 import type { NewCluster } from "../manager/cluster-init.ts";
 import type { Manager } from "../manager/manager.ts";
+import type { RaftNodeStatus } from "../raft/node/raft-node-options.ts";
 import { ChannelPool } from "../rpc/channel-pool.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
 import { describeNode } from "../worker/node-description.ts";
@@ -33,6 +35,7 @@ export interface MemberDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly meter: Meter;
 }
 
 /** This node as a running member of a cluster: a worker always, a manager when its certificate says so. */
@@ -90,6 +93,11 @@ export class Member {
     return this.#managerHost?.manager;
   }
 
+  /** Where raft is on a manager, for metrics. */
+  raftStatus(): RaftNodeStatus | undefined {
+    return this.#managerHost?.raftStatus();
+  }
+
   worker(): Worker | undefined {
     return this.#worker;
   }
@@ -144,7 +152,7 @@ export class Member {
   }
 
   async #startManager(bootstrap?: NewCluster): Promise<void> {
-    const { stateDir, clock, random, log } = this.#deps;
+    const { stateDir, clock, random, log, meter } = this.#deps;
     this.#managerHost = await ManagerHost.start(
       { state: this.#state, folder: stateDir.raft, bootstrap },
       {
@@ -154,6 +162,7 @@ export class Member {
         clock,
         random,
         log,
+        meter,
         onRaftId: (raftId) => this.#remember({ raftId }),
         onRaftFailed: this.#deps.onRaftFailed,
       },

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from "../base/clock.ts";
 import { ClusterError, isClusterError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
+import { type Meter, noMeter } from "../base/meter.ts";
 import type { Random } from "../base/random.ts";
 import { caHandlers, caRoles, isRemoved } from "../ca/ca-server.ts";
 import type { Peer } from "../gen/skep/Peer.ts";
@@ -31,6 +32,7 @@ import {
 } from "./log-server.ts";
 import { leaderAddressOf, type RaftControl } from "./raft-control.ts";
 import { joinRaft, raftMembershipHandlers, raftMembershipRoles } from "./raft-membership.ts";
+import { meterTasks } from "./task-meter.ts";
 
 const catchUpMaxMs = 10_000;
 const pollMs = 20;
@@ -67,6 +69,8 @@ export interface ManagerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Given the time of each transaction and of each task's way to running. */
+  readonly meter?: Meter;
 }
 
 /** What a manager node runs: its part of raft, the store, the services; on the leader all that decides. */
@@ -81,13 +85,14 @@ export class Manager {
   readonly #localControl: ControlMethods;
   #raft: RaftControl | undefined;
   #leadership: Leadership | undefined;
+  #unmeter: () => void = () => {};
 
   private constructor(options: ManagerOptions, deps: ManagerDeps) {
     this.#options = options;
     this.#deps = deps;
     const { channels, clock, random, log } = deps;
     const store = new Store({
-      proposer: { propose: (data) => this.#mustRaft().propose(data) },
+      proposer: { propose: (data) => this.#propose(data) },
       clock,
       log,
     });
@@ -172,6 +177,7 @@ export class Manager {
   /** Hands leadership over when there is somebody to take it, and ends taking part. The daemon's server goes on without our services. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#unmeter();
     if (this.isLeader() && this.peers().length > 1) {
       await this.#raft?.transferLeadership().catch((error: unknown) => {
         this.#deps.log.debug({ err: error }, "leadership not handed over");
@@ -214,6 +220,9 @@ export class Manager {
       clock,
     });
     this.#leadership.start();
+    const isLeader = (): boolean => this.isLeader();
+    const meter = this.#deps.meter ?? noMeter;
+    this.#unmeter = meterTasks({ store: this.store, isLeader, clock, meter });
     if (isBootstrap) await ready;
     if (raftId === 0) await this.#untilCaughtUp();
   }
@@ -272,6 +281,14 @@ export class Manager {
       }
       throw error;
     }
+  }
+
+  async #propose(data: Uint8Array): Promise<unknown> {
+    const { clock, meter = noMeter } = this.#deps;
+    const startMs = clock.monotonic();
+    const result = await this.#mustRaft().propose(data);
+    meter.observe("swarm_raft_transaction_latency_seconds", (clock.monotonic() - startMs) / 1000);
+    return result;
   }
 
   #mustRaft(): RaftControl {

@@ -17,6 +17,9 @@ const orders: Readonly<Record<TaskState, number>> = {
   ORPHANED: 832,
 };
 
+/** All states, in the order of a task's life. */
+export const taskStates: readonly TaskState[] = Object.keys(orders) as TaskState[];
+
 /** The place of a state in the life of a task; a later state has a higher number. The numbers are those of `types.proto`. */
 export function taskStateOrder(state: TaskState): number {
   return orders[state];
