@@ -18,10 +18,16 @@ export interface LogWriterDeps {
 /** Data merged into one write; LevelDB's latency grows beyond it. */
 const mergedBytesMax = 4 * 1024 * 1024;
 
-/** The one writer of the log: while a write is under way, what comes gathers for the next one. */
+/**
+ * The one writer of the log: while a write is under way, what comes gathers for the next one. A new commit index
+ * alone is no reason to write, as it can be found out again: it goes with the next write, or when `flush` is called.
+ */
 export class LogWriter {
   readonly #deps: LogWriterDeps;
   readonly #queue: Ready[] = [];
+  /** Not on the disk yet; nothing but its commit index is new. */
+  #late: HardState | undefined;
+  #flushWanted = false;
   #compactTo = 0;
   #startedMs: number | undefined;
   #stopped = false;
@@ -40,27 +46,44 @@ export class LogWriter {
     return this.#startedMs === undefined ? 0 : this.#deps.clock.monotonic() - this.#startedMs;
   }
 
-  /** Takes the next Ready. One without anything to write is done at once when nothing is before it. */
+  /** Takes the next Ready. One that needs no write is done at once when nothing is before it. */
   push(ready: Ready): void {
     if (this.#stopped) return;
     if (!this.busy && !needsWrite(ready)) {
+      this.#late = ready.hardState ?? this.#late;
       this.#deps.onDurable(ready);
       return;
     }
     this.#queue.push(ready);
-    if (!this.busy) this.#idle = this.#run();
+    this.#wake();
+  }
+
+  /** Writes the commit index if it is not on the disk yet; to be called now and then. */
+  flush(): void {
+    if (this.#late === undefined) return;
+    this.#flushWanted = true;
+    this.#wake();
   }
 
   /** Drops entries up to `index` when there is time for it. */
   compact(index: number): void {
     this.#compactTo = Math.max(this.#compactTo, index);
-    if (!this.busy && !this.#stopped) this.#idle = this.#run();
+    this.#wake();
   }
 
-  /** Starts no new write, and resolves when the one under way has ended. */
+  /** Starts no new write but that of the commit index, and resolves when all are done. */
   async stop(): Promise<void> {
+    const failed = this.#stopped;
     this.#stopped = true;
     await this.#idle;
+    if (this.#late === undefined || failed) return;
+    const hardState = this.#late;
+    this.#late = undefined;
+    await this.#deps.storage.write({ hardState, entries: [], sync: false });
+  }
+
+  #wake(): void {
+    if (!this.busy && !this.#stopped) this.#idle = this.#run();
   }
 
   async #run(): Promise<void> {
@@ -70,7 +93,9 @@ export class LogWriter {
         this.#startedMs = clock.monotonic();
         const batch = this.#takeBatch();
         if (batch.length > 0) {
-          await storage.write(mergeWrites(batch));
+          const write = mergeWrites(batch);
+          if (batch.some(needsWrite)) await this.#write(write);
+          else this.#late = write.hardState ?? this.#late;
           for (const ready of batch) {
             mirrorReady(mirror, ready);
             onDurable(ready);
@@ -78,8 +103,12 @@ export class LogWriter {
         } else if (this.#compactTo > 0) {
           const index = this.#compactTo;
           this.#compactTo = 0;
+          // A snapshot above the commit index on the disk would not count after a restart.
+          if (this.#late !== undefined) await this.#write({ ...nothing, sync: true });
           await storage.compact(index);
           mirror.compact(index);
+        } else if (this.#flushWanted) {
+          await this.#write(nothing);
         } else {
           break;
         }
@@ -93,6 +122,13 @@ export class LogWriter {
     if (!this.#stopped) onIdle();
   }
 
+  async #write(write: LogWrite): Promise<void> {
+    const hardState = write.hardState ?? this.#late;
+    this.#late = undefined;
+    this.#flushWanted = false;
+    await this.#deps.storage.write({ ...write, hardState });
+  }
+
   #takeBatch(): Ready[] {
     let bytes = 0;
     let count = 0;
@@ -104,6 +140,8 @@ export class LogWriter {
     return this.#queue.splice(0, count);
   }
 }
+
+const nothing: LogWrite = { entries: [], sync: false };
 
 /** One write with the effect of all, in order. */
 export function mergeWrites(readies: readonly Ready[]): LogWrite {
@@ -134,5 +172,5 @@ function mirrorReady(mirror: MemoryStorage, ready: Ready): void {
 }
 
 function needsWrite(ready: Ready): boolean {
-  return ready.hardState !== undefined || ready.snapshot !== undefined || ready.entries.length > 0;
+  return ready.mustSync || ready.snapshot !== undefined || ready.entries.length > 0;
 }

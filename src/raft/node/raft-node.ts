@@ -340,6 +340,7 @@ export class RaftNode {
       if (this.#standing.isLeading) this.#changes.promote();
       this.#startRead();
     }
+    this.#writer.flush();
     this.#loop.run(true);
   }
 

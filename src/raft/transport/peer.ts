@@ -1,6 +1,6 @@
 import { Backoff } from "../../base/backoff.ts";
 import { BoundedQueue } from "../../base/bounded-queue.ts";
-import { type Clock, sleep } from "../../base/clock.ts";
+import { type Clock, sleep, type Timer } from "../../base/clock.ts";
 import { errorMessage } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
@@ -12,6 +12,8 @@ import { messageToProto } from "./message-codec.ts";
 
 /** Messages that wait for a peer; the oldest is lost beyond that, as raft sends again. */
 const queuedMax = 4_096;
+/** How long news of the commit index waits for entries to travel with; they come at once while there is load. */
+const commitNewsMs = 5;
 
 type Stream = DuplexCall<RaftMessageInput, RaftStreamAck>;
 
@@ -32,6 +34,9 @@ export class Peer {
   readonly #abort = new AbortController();
   readonly #backoff: Backoff;
   #stream: Stream | undefined;
+  /** An append without entries, which the next append makes superfluous. */
+  #news: Message | undefined;
+  #newsTimer: Timer | undefined;
   #pumping = false;
   #waiting = false;
   #connected = false;
@@ -49,6 +54,25 @@ export class Peer {
   }
 
   send(message: Message): void {
+    if (message.type === "MsgApp") {
+      this.#news = undefined;
+      if (message.entries.length === 0) {
+        this.#news = message;
+        this.#newsTimer ??= this.#deps.clock.setTimer(commitNewsMs, () => this.#sendNews());
+        return;
+      }
+    }
+    this.#enqueue(message);
+  }
+
+  #sendNews(): void {
+    this.#newsTimer = undefined;
+    const news = this.#news;
+    this.#news = undefined;
+    if (news !== undefined) this.#enqueue(news);
+  }
+
+  #enqueue(message: Message): void {
     this.#queue.push(message);
     if (!this.#connected && this.#queue.size === queuedMax) this.#deps.onUnreachable();
     void this.#pump();
@@ -56,6 +80,7 @@ export class Peer {
 
   stop(): void {
     this.#abort.abort();
+    this.#newsTimer?.cancel();
     this.#queue.close();
     this.#stream?.cancel();
   }
