@@ -20,6 +20,7 @@ type Noun = "secret" | "config";
 
 interface CreateOptions {
   label?: string[];
+  templateDriver?: string;
 }
 
 interface ListOptions {
@@ -55,6 +56,7 @@ function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession):
     .argument("<name>")
     .argument("[file]", "file or -", "-")
     .option("-l, --label <label>", "key=value", collect)
+    .option("--template-driver <driver>", "golang: fill in placeholders as {{.Service.Name}}")
     .action(async (name: string, file: string, options: CreateOptions) => {
       const session = open();
       const data = file === "-" ? await buffer(process.stdin) : await readFile(file);
@@ -62,6 +64,9 @@ function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession):
         Name: name,
         Labels: parseLabels("--label", options.label ?? []),
         Data: data.toString("base64"),
+        ...(options.templateDriver === undefined
+          ? {}
+          : { Templating: { Name: options.templateDriver } }),
       };
       session.print((await session.client.post<IdJson>(`${path}/create`, { body })).ID);
     });

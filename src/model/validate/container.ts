@@ -5,13 +5,17 @@ import type { Duration } from "../../gen/skep/Duration.ts";
 import type { FileTarget } from "../../gen/skep/FileTarget.ts";
 import type { HealthConfig } from "../../gen/skep/HealthConfig.ts";
 import type { SecretReference } from "../../gen/skep/SecretReference.ts";
+import { fillPlaceholders, probeContext } from "../placeholder.ts";
 import { durationMs } from "../time.ts";
 import { checkImageReference } from "./image-reference.ts";
 import { checkMounts } from "./mounts.ts";
 import { checkDuration, checkInteger, firstDuplicate, invalid } from "./refuse.ts";
 
-/** Checks what runs in a task. */
-export function checkContainer(container: ContainerSpec): void {
+/** Checks what runs in a task of a service with these labels. */
+export function checkContainer(
+  container: ContainerSpec,
+  labels: Readonly<Record<string, string>> = {},
+): void {
   checkImageReference("image", container.image);
   checkMounts("mount", container.mounts);
   checkProcess(container);
@@ -20,6 +24,18 @@ export function checkContainer(container: ContainerSpec): void {
   if (container.healthcheck) checkHealth(container.healthcheck);
   checkSecrets(container.secrets);
   checkConfigs(container.configs);
+  checkPlaceholders(container, labels);
+}
+
+// A wrong one would only be seen when a task starts.
+function checkPlaceholders(
+  { hostname, env, mounts }: ContainerSpec,
+  labels: Readonly<Record<string, string>>,
+): void {
+  const context = probeContext(labels);
+  for (const text of [hostname, ...env, ...mounts.map(({ source }) => source)]) {
+    fillPlaceholders(text, context);
+  }
 }
 
 function checkProcess(container: ContainerSpec): void {

@@ -1,6 +1,6 @@
 import type { Annotations } from "../../gen/skep/Annotations.ts";
 import type { Driver } from "../../gen/skep/Driver.ts";
-import { invalid, unimplemented } from "./refuse.ts";
+import { invalid } from "./refuse.ts";
 
 interface PayloadSpec {
   readonly annotations: Annotations | null;
@@ -16,13 +16,12 @@ export function checkPayload(what: string, data: Uint8Array | string, bytesMax: 
   }
 }
 
-/** Templating drivers: Docker has golang, here there is none yet. INVALID_ARGUMENT, UNIMPLEMENTED. */
+/** The templating driver: Docker's golang, or none. INVALID_ARGUMENT. */
 export function checkTemplating(what: string, templating: Driver | null): void {
   const name = templating?.name ?? "";
-  // Handing out the template as it stands would put placeholders where a task expects values.
-  if (name === "golang")
-    throw unimplemented(`${what} template-driver`, "templates are not expanded yet; leave it out");
-  if (name !== "") throw invalid(`${what} template-driver "${name}"`, "leave it out");
+  if (name !== "" && name !== "golang") {
+    throw invalid(`${what} template-driver "${name}"`, "use golang, or leave it out");
+  }
 }
 
 /** What tasks were given cannot change under them. Absent data stands for the data as it is. */

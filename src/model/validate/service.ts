@@ -23,7 +23,7 @@ export function validateServiceSpec(spec: ServiceSpec): void {
   if (!task?.container) throw invalid("service", "it needs a container: name an image");
   const mode = serviceModeOf(spec);
   checkMode(spec);
-  checkContainer(task.container);
+  checkContainer(task.container, spec.annotations?.labels);
   checkResources(task.resources);
   checkRestartPolicy(task.restart);
   checkPlacement(task.placement, mode);

@@ -8,9 +8,11 @@ import type { Mount } from "../../gen/skep/Mount.ts";
 import type { NodeDescription } from "../../gen/skep/NodeDescription.ts";
 import type { Secret } from "../../gen/skep/Secret.ts";
 import type { Task } from "../../gen/skep/Task.ts";
+import { fillPlaceholders, type PlaceholderContext } from "../../model/placeholder.ts";
 import { taskName } from "../../model/task-name.ts";
-import type { ContainerSpec, FileSpec, MountSpec } from "../../runtime/container-spec.ts";
-import { expandTemplate, type TemplateContext } from "./template.ts";
+import type { ContainerSpec, MountSpec } from "../../runtime/container-spec.ts";
+import { placeholderContext } from "./placeholder-context.ts";
+import { planFiles } from "./plan-files.ts";
 
 /** The part of an image's configuration that a container takes over. */
 export interface ImageDefaults {
@@ -49,15 +51,17 @@ export function containerIdOf(taskId: string): string {
 export function planContainer(input: PlanContainerInput): ContainerSpec {
   const { task, image } = input;
   const spec = must(task.spec?.container, "container of a task");
-  const context: TemplateContext = { task, nodeId: input.nodeId, node: input.node };
+  const context = placeholderContext(task, input.nodeId, input.node);
   const id = containerIdOf(task.id);
-  const hostname = spec.hostname === "" ? id.slice(0, 12) : expandTemplate(spec.hostname, context);
+  const hostname =
+    spec.hostname === "" ? id.slice(0, 12) : fillPlaceholders(spec.hostname, context);
+  const env = environmentOf(spec, image, hostname, context);
   return {
     id,
     name: taskName(task),
     layerPaths: input.layerPaths,
     args: commandOf(spec, image),
-    env: environmentOf(spec, image, hostname, context),
+    env,
     cwd: spec.dir || image.workingDir || "/",
     user: spec.user || image.user,
     groups: spec.groups,
@@ -67,7 +71,7 @@ export function planContainer(input: PlanContainerInput): ContainerSpec {
     readOnly: spec.readOnly,
     init: spec.init === "true",
     mounts: spec.mounts.map((mount) => planMount(mount, input.volumeFolders, context)),
-    files: [...planSecrets(spec, input.secrets), ...planConfigs(spec, input.configs)],
+    files: planFiles({ spec, secrets: input.secrets, configs: input.configs, context, env }),
     resources: limitsOf(task),
     capabilities: { add: spec.capabilityAdd, drop: spec.capabilityDrop },
     sysctls: spec.sysctls,
@@ -103,14 +107,14 @@ function environmentOf(
   spec: TaskContainerSpec,
   image: ImageDefaults,
   hostname: string,
-  context: TemplateContext,
+  context: PlaceholderContext,
 ): string[] {
   const variables = new Map<string, string>([
     ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
     ["HOSTNAME", hostname],
     ...(spec.tty ? ([["TERM", "xterm"]] as const) : []),
   ]);
-  const given = spec.env.map((text) => expandTemplate(text, context));
+  const given = spec.env.map((text) => fillPlaceholders(text, context));
   for (const text of [...image.env, ...given]) {
     const at = text.indexOf("=");
     if (at > 0) variables.set(text.slice(0, at), text.slice(at + 1));
@@ -122,9 +126,9 @@ function environmentOf(
 function planMount(
   mount: Mount,
   volumeFolders: ReadonlyMap<string, string>,
-  context: TemplateContext,
+  context: PlaceholderContext,
 ): MountSpec {
-  const source = expandTemplate(mount.source, context);
+  const source = fillPlaceholders(mount.source, context);
   const common = { target: mount.target, readOnly: mount.readOnly };
   switch (mount.type) {
     case "BIND":
@@ -155,50 +159,6 @@ function tmpfsOptions(mount: Mount): string[] {
   const size = mount.tmpfs?.sizeBytes ?? 0;
   const mode = mount.tmpfs?.mode ?? 0;
   return [...(size > 0 ? [`size=${size}`] : []), ...(mode > 0 ? [`mode=${mode.toString(8)}`] : [])];
-}
-
-function planSecrets(spec: TaskContainerSpec, secrets: ReadonlyMap<string, Secret>): FileSpec[] {
-  return spec.secrets.map(({ secretId, secretName, file }) => {
-    const secret = secrets.get(secretId);
-    if (secret === undefined) {
-      throw new ClusterError(
-        "UNAVAILABLE",
-        `secret ${secretName} has not arrived on this node yet`,
-      );
-    }
-    const name = file?.name || secretName;
-    return fileOf(name.startsWith("/") ? name : `/run/secrets/${name}`, file, secret.spec?.data);
-  });
-}
-
-function planConfigs(spec: TaskContainerSpec, configs: ReadonlyMap<string, Config>): FileSpec[] {
-  return spec.configs
-    .filter(({ runtime }) => !runtime)
-    .map(({ configId, configName, file }) => {
-      const config = configs.get(configId);
-      if (config === undefined) {
-        throw new ClusterError(
-          "UNAVAILABLE",
-          `config ${configName} has not arrived on this node yet`,
-        );
-      }
-      const name = file?.name || configName;
-      return fileOf(name.startsWith("/") ? name : `/${name}`, file, config.spec?.data);
-    });
-}
-
-function fileOf(
-  path: string,
-  file: { uid: string; gid: string; mode: number } | null | undefined,
-  content: Uint8Array | undefined,
-): FileSpec {
-  return {
-    path,
-    content: content ?? new Uint8Array(),
-    mode: file?.mode || 0o444,
-    uid: Number(file?.uid ?? 0) || 0,
-    gid: Number(file?.gid ?? 0) || 0,
-  };
 }
 
 function limitsOf(task: Task): ContainerSpec["resources"] {

@@ -81,6 +81,8 @@ describe("service specs", () => {
     { given: { task: {} }, want: /needs a container/ },
     { given: container({ image: "" }), want: /image: name an image/ },
     { given: container({ image: "Web" }), want: /image "Web"/ },
+    { given: container({ hostname: "{{.Nod.ID}}" }), want: /"{{\.Nod\.ID}}".*\.Node/ },
+    { given: container({ env: ["A={{if}}"] }), want: /"A={{if}}".*cannot be read/ },
     { given: { replicated: { replicas: 2_000_000 } }, want: /replicas: 2000000 is not/ },
     {
       given: container({
@@ -307,6 +309,11 @@ describe("other specs", () => {
       name: "config name",
       given: config({ annotations: { name: "a/b" } }),
       want: /config name "a\/b"/,
+    },
+    {
+      name: "Go template",
+      given: config({ templating: { name: "golang" }, data: Buffer.from("x") }),
+      want: /^$/,
     },
     {
       name: "config template",

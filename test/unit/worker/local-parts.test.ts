@@ -11,11 +11,12 @@ import type {
   NodeDescription,
   NodeDescriptionInput,
 } from "../../../src/gen/skep/NodeDescription.ts";
+import { fillPlaceholders } from "../../../src/model/placeholder.ts";
 import { messageCodec } from "../../../src/rpc/load-proto.ts";
 import { applyAssignments, emptyAssignmentSet } from "../../../src/worker/agent/assignment-set.ts";
 import { AssignmentStore } from "../../../src/worker/agent/assignment-store.ts";
 import { planNetworkState } from "../../../src/worker/executor/network-state.ts";
-import { expandTemplate } from "../../../src/worker/executor/template.ts";
+import { placeholderContext } from "../../../src/worker/executor/placeholder-context.ts";
 import { Volumes } from "../../../src/worker/volumes.ts";
 import { aTask } from "../../support/builders.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -50,21 +51,21 @@ describe("templates", () => {
   ];
   for (const { given, want } of cases) {
     it(`${given} -> ${want}`, () => {
-      assert.equal(expandTemplate(given, { task, nodeId: "node1", node }), want);
+      assert.equal(fillPlaceholders(given, placeholderContext(task, "node1", node)), want);
     });
   }
 
   it("gives a global task its node as slot", () => {
     const global = aTask({ slot: 0 });
     assert.equal(
-      expandTemplate("{{.Task.Slot}}", { task: global, nodeId: "node9", node }),
+      fillPlaceholders("{{.Task.Slot}}", placeholderContext(global, "node9", node)),
       "node9",
     );
   });
 
   it("refuses what it does not know", () => {
     assert.throws(
-      () => expandTemplate("{{.Secret}}", { task, nodeId: "node1", node }),
+      () => fillPlaceholders("{{.Secret}}", placeholderContext(task, "node1", node)),
       (error: unknown) => isClusterError(error, "INVALID_ARGUMENT"),
     );
   });
