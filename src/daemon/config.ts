@@ -3,7 +3,9 @@ import { isIP } from "node:net";
 import { Command, Option } from "commander";
 import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
 import { parseSubnet } from "../base/ip.ts";
+import type { GenericResource } from "../gen/skep/GenericResource.ts";
 import { type Flag, flags, ignoredFlags, refusedFlags } from "./flags.ts";
+import { parseGenericResources } from "./generic-resources.ts";
 
 /** Everything a daemon is told from outside, checked. */
 export interface DaemonConfig {
@@ -13,6 +15,7 @@ export interface DaemonConfig {
   readonly pidFile: string;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "fatal";
   readonly labels: Readonly<Record<string, string>>;
+  readonly genericResources: readonly GenericResource[];
   readonly insecureRegistries: readonly string[];
   readonly defaultAdvertiseAddress: string;
   readonly cgroupParent: string;
@@ -150,6 +153,7 @@ function checkedConfig(values: ReadonlyMap<string, RawValue>): DaemonConfig {
     pidFile: textOf(values, "pidfile", ""),
     logLevel: isOn(values, "debug") ? "debug" : logLevel,
     labels: Object.fromEntries(listOf(values, "label").map(parseLabel)),
+    genericResources: parseGenericResources(listOf(values, "node-generic-resource")),
     insecureRegistries: listOf(values, "insecure-registry"),
     defaultAdvertiseAddress: textOf(values, "swarm-default-advertise-addr", ""),
     cgroupParent: textOf(values, "cgroup-parent", "/skep"),

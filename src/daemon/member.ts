@@ -143,6 +143,7 @@ export class Member {
       hostname: hostname(),
       labels: this.#deps.config.labels,
       dataPathAddress: this.#state.dataPathAddress,
+      genericResources: this.#deps.config.genericResources,
       trust: {
         rootPem: rootCaPem,
         subject: subjectDer(root),

@@ -59,7 +59,9 @@ export function nodeInfo(input: {
     liveRestore: true,
     initBinary: "tini",
     warnings: [],
-    genericResources: [],
+    genericResources: config.genericResources.flatMap(
+      ({ named, discrete }) => named ?? discrete ?? [],
+    ),
   };
 }
 

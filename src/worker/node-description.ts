@@ -1,4 +1,5 @@
 import { arch, cpus, hostname, totalmem } from "node:os";
+import type { GenericResource } from "../gen/skep/GenericResource.ts";
 import type { NodeDescription } from "../gen/skep/NodeDescription.ts";
 
 /** Version of the Docker Engine whose API and behaviour this release follows. */
@@ -9,6 +10,8 @@ export interface NodeDescriptionOptions {
   readonly hostname: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly dataPathAddress: string;
+  /** What the daemon was told of besides processors and memory. */
+  readonly genericResources: readonly GenericResource[];
   /** The root this node trusts: PEM, and DER of its subject and public key. */
   readonly trust: {
     readonly rootPem: string;
@@ -26,7 +29,7 @@ export function describeNode(options: NodeDescriptionOptions): NodeDescription {
       nanoCpus: cpus().length * 1e9,
       memoryBytes: totalmem(),
       pids: 0,
-      generic: [],
+      generic: [...options.genericResources],
     },
     engine: {
       engineVersion,

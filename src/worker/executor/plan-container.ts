@@ -4,6 +4,7 @@ import { ClusterError } from "../../base/errors.ts";
 import { addressOf } from "../../base/ip.ts";
 import type { Config } from "../../gen/skep/Config.ts";
 import type { ContainerSpec as TaskContainerSpec } from "../../gen/skep/ContainerSpec.ts";
+import type { GenericResource } from "../../gen/skep/GenericResource.ts";
 import type { Mount } from "../../gen/skep/Mount.ts";
 import type { NodeDescription } from "../../gen/skep/NodeDescription.ts";
 import type { Secret } from "../../gen/skep/Secret.ts";
@@ -55,7 +56,10 @@ export function planContainer(input: PlanContainerInput): ContainerSpec {
   const id = containerIdOf(task.id);
   const hostname =
     spec.hostname === "" ? id.slice(0, 12) : fillPlaceholders(spec.hostname, context);
-  const env = environmentOf(spec, image, hostname, context);
+  const env = [
+    ...environmentOf(spec, image, hostname, context),
+    ...resourceVariables(task.assignedGenericResources),
+  ];
   return {
     id,
     name: taskName(task),
@@ -121,6 +125,18 @@ function environmentOf(
     else variables.delete(text);
   }
   return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+// Which generic resources the task was given, as Swarm tells it: DOCKER_RESOURCE_GPU=UUID-1,UUID-2.
+function resourceVariables(assigned: readonly GenericResource[]): string[] {
+  const byKind = new Map<string, (string | number)[]>();
+  for (const { named, discrete } of assigned) {
+    const given = named ?? discrete;
+    if (given) byKind.set(given.kind, [...(byKind.get(given.kind) ?? []), given.value]);
+  }
+  return [...byKind].map(
+    ([kind, values]) => `DOCKER_RESOURCE_${kind.toUpperCase()}=${values.join(",")}`,
+  );
 }
 
 function planMount(

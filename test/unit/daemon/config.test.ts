@@ -53,6 +53,16 @@ describe("the daemon's configuration", () => {
     { argv: ["--dns", "9.9.9.9"], key: "dns", want: ["9.9.9.9"] },
     { argv: ["--bip", "10.9.0.0/16"], key: "bridgeSubnet", want: "10.9.0.0/16" },
     { argv: ["-G", "docker"], key: "socketGroup", want: "docker" },
+    { argv: ["--metrics-addr", "127.0.0.1:9323"], key: "metricsAddress", want: "127.0.0.1:9323" },
+    {
+      argv: ["--node-generic-resource", "SSD=3", "--node-generic-resource", "GPU=a,GPU=b"],
+      key: "genericResources",
+      want: [
+        { discrete: { kind: "SSD", value: 3 } },
+        { named: { kind: "GPU", value: "a" } },
+        { named: { kind: "GPU", value: "b" } },
+      ],
+    },
     { argv: ["--validate"], key: "validateOnly", want: true },
   ];
   for (const { argv, key, want } of cases) {
@@ -91,6 +101,12 @@ describe("the daemon's configuration", () => {
     },
     { name: "a log level", argv: ["-l", "loud"], want: /--log-level: "loud" is not one of debug/ },
     { name: "a switch", argv: ["--debug=maybe"], want: /--debug: "maybe" is not true or false/ },
+    { name: "a metrics address", argv: ["--metrics-addr", "9323"], want: /--metrics-addr: "9323"/ },
+    ...["GPU", "GPU=0", "GPU=a,GPU=a", "GPU=2,GPU=3", "GPU=a,GPU=1"].map((text) => ({
+      name: `the generic resource ${text}`,
+      argv: ["--node-generic-resource", text],
+      want: /--node-generic-resource: "GPU/,
+    })),
     { name: "a label", argv: ["--label", "novalue"], want: /--label: "novalue" is not key=value/ },
     { name: "a subnet", argv: ["--bip", "10.0.0.0"], want: /--bip: "10.0.0.0" is not a subnet/ },
     {

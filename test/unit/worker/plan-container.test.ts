@@ -68,6 +68,21 @@ describe("planContainer", () => {
     assert.ok(!env.some((text) => text.startsWith("B=")), "a name alone removes the variable");
   });
 
+  it("tells a task its generic resources", () => {
+    const { env } = plan({
+      spec: { container: {} },
+      assignedGenericResources: [
+        { named: { kind: "gpu", value: "a" } },
+        { named: { kind: "gpu", value: "b" } },
+        { discrete: { kind: "SSD", value: 2 } },
+      ],
+    });
+    assert.deepEqual(
+      env.filter((text) => text.startsWith("DOCKER_")),
+      ["DOCKER_RESOURCE_GPU=a,b", "DOCKER_RESOURCE_SSD=2"],
+    );
+  });
+
   it("takes stop signal, user and folder from the image unless the service says otherwise", () => {
     const own = plan({ spec: { container: { stopSignal: "SIGINT", user: "0", dir: "/x" } } });
     assert.deepEqual([own.stopSignal, own.user, own.cwd], ["SIGINT", "0", "/x"]);
