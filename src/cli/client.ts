@@ -36,8 +36,13 @@ export class ApiClient {
     this.#host = host;
   }
 
-  async get<T>(path: string, query: CallOptions["query"] = {}): Promise<T> {
-    return (await this.#json("GET", path, { query })) as T;
+  async get<T>(
+    path: string,
+    query: CallOptions["query"] = {},
+    options: Pick<CallOptions, "headers"> & { readonly signal?: AbortSignal } = {},
+  ): Promise<T> {
+    const { signal, ...rest } = options;
+    return (await this.#json("GET", path, { ...rest, query }, signal)) as T;
   }
 
   async post<T>(path: string, options: CallOptions = {}): Promise<T> {
@@ -86,8 +91,13 @@ export class ApiClient {
     });
   }
 
-  async #json(method: string, path: string, options: CallOptions): Promise<unknown> {
-    const answer = await this.#send(method, path, options);
+  async #json(
+    method: string,
+    path: string,
+    options: CallOptions,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    const answer = await this.#send(method, path, options, signal);
     const bytes = await readAll(answer);
     if ((answer.statusCode ?? 500) >= 400) throw apiError(answer, bytes);
     const text = bytes.toString();

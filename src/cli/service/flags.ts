@@ -75,6 +75,8 @@ export interface ServiceFlags {
   logDriver?: string;
   logOpt?: string[];
   image?: string;
+  /** False: `--no-resolve-image`. */
+  resolveImage?: boolean;
   args?: string;
   force?: boolean;
   rollback?: boolean;
@@ -177,7 +179,7 @@ const common: readonly FlagRow[] = [
   ["--health-start-interval <duration>", "time between checks while it starts (default 5s)"],
   ["--no-healthcheck", "no check, also not the image's"],
   ["--max-concurrent <n>", "job tasks at once"],
-  ["--no-resolve-image", "accepted; the managers resolve tags"],
+  ["--no-resolve-image", "do not have the manager resolve the image's tag to a digest"],
   ["--with-registry-auth", "send the credentials of the registry to the nodes"],
   ["--log-driver <driver>", "log driver"],
   ["--log-opt <option>", "log option key=value", "list"],

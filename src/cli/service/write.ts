@@ -21,6 +21,7 @@ import {
 import type { ServiceFlags } from "./flags.ts";
 import { withClientValue } from "./items.ts";
 import { setReplicas } from "./mode.ts";
+import { pinImage } from "./pin-image.ts";
 import { updatedSpec } from "./update-spec.ts";
 import { waitForService } from "./wait.ts";
 
@@ -38,11 +39,13 @@ export async function createService(
   // Once without files, so that a wrong flag is told before the daemon is asked anything.
   specOfFlags(image, args, complete);
   const files = await resolveFiles(session, flags.secret, flags.config);
+  const auth = await registryAuthHeaders(image);
+  const spec = specOfFlags(image, args, complete, files);
   const { ID, Warnings } = await session.client.post<ServiceCreateResponseJson>(
     "/services/create",
     {
-      body: specOfFlags(image, args, complete, files),
-      headers: flags.withRegistryAuth === true ? await registryAuthHeaders(image) : {},
+      body: flags.resolveImage === false ? spec : await pinImage(session, spec, auth),
+      headers: flags.withRegistryAuth === true ? auth : {},
     },
   );
   for (const warning of Warnings ?? []) session.warn(warning);
@@ -126,14 +129,17 @@ async function putSpec(
   change: (spec: ServiceSpecJson) => ServiceSpecJson,
 ): Promise<ServiceJson> {
   const service = await getService(session, name);
-  const spec = change(service.Spec);
-  const image = spec.TaskTemplate.ContainerSpec?.Image ?? "";
+  const changed = change(service.Spec);
+  const image = changed.TaskTemplate.ContainerSpec?.Image ?? "";
+  const auth = await registryAuthHeaders(image);
+  const pins = flags.image !== undefined && flags.resolveImage !== false;
+  const spec = pins ? await pinImage(session, changed, auth) : changed;
   const { Warnings } = await session.client.post<ServiceUpdateResponseJson>(
     `/services/${service.ID}/update`,
     {
       query: { version: service.Version.Index, registryAuthFrom: "spec" },
       body: spec,
-      headers: flags.withRegistryAuth === true ? await registryAuthHeaders(image) : {},
+      headers: flags.withRegistryAuth === true ? auth : {},
     },
   );
   for (const warning of Warnings ?? []) session.warn(warning);

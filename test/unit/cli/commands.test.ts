@@ -93,6 +93,16 @@ describe("the commands of skep", () => {
     { line: "service inspect --format {{nope}} web", want: /for --format: .*"nope" is not known/ },
     { line: "service inspect --pretty web", want: /^ID: +\w+\nName: +web\nMode: +replicated, 2/ },
     { line: "node inspect --pretty self", want: /Hostname: +host1\n/ },
+    {
+      line: "service inspect --format {{.Spec.TaskTemplate.ContainerSpec.Image}} web",
+      want: /^busybox@sha256:[0-9a-f]{64}$/,
+    },
+    { line: "service create -d --no-resolve-image --name plain busybox", want: /^[a-z0-9]{25}$/ },
+    {
+      line: "service inspect --format {{.Spec.TaskTemplate.ContainerSpec.Image}} plain",
+      want: /^busybox$/,
+    },
+    { line: "service rm plain", want: /^plain$/ },
     { line: "service ls --format {{.Nope}}", want: /"\.Nope" is not known; the fields are \.ID/ },
     { line: "service ls --format {{range.Name}}", want: /for --format: .*no \{\{end}}/ },
     { line: "service ls", want: /web +replicated +2\/2 +busybox/ },
