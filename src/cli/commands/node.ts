@@ -15,6 +15,7 @@ import {
 } from "../session.ts";
 import { printTasks, type TaskListOptions } from "../tasks.ts";
 import { parseChoice, parseLabels } from "../values.ts";
+import { addNodeDrain } from "./node-drain.ts";
 
 interface UpdateOptions {
   availability?: string;
@@ -87,6 +88,7 @@ export function addNodeCommands(program: Command, open: OpenSession): void {
       await update(session, name, options);
       session.print(name);
     });
+  addNodeDrain(node, open, getNode);
   for (const [verb, role, done] of [
     ["promote", "manager", "promoted to a manager in the swarm."],
     ["demote", "worker", "demoted in the swarm."],

@@ -1,6 +1,7 @@
 import type { NodeJson } from "../../rest/wire/node.ts";
 import type { ServiceJson } from "../../rest/wire/service.ts";
 import type { TaskJson } from "../../rest/wire/task.ts";
+import { pause } from "../pause.ts";
 import { filterQuery, type Session } from "../session.ts";
 import { type Convergence, convergenceOf } from "./convergence.ts";
 
@@ -40,7 +41,7 @@ export async function waitForService(
       if (!options.quiet) session.print(isJob ? "job complete" : `Service ${serviceId} converged`);
       return;
     }
-    if (!(await pause(session, pollMs))) {
+    if (!(await pause(session.interrupted, pollMs))) {
       session.print(
         `\nOperation continuing in background.\nUse \`skep service ps ${serviceId}\` to check progress.`,
       );
@@ -78,18 +79,4 @@ function draw(session: Session, state: Convergence, drawnBefore: number): number
   const shown = lines.map((line) => line.slice(0, session.columns));
   session.print(`${up}${shown.join("\n")}`);
   return lines.length;
-}
-
-/** False when interrupted. */
-function pause(session: Session, ms: number): Promise<boolean> {
-  const { interrupted } = session;
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      interrupted.removeEventListener("abort", done);
-      resolve(!interrupted.aborted);
-    };
-    const timer = setTimeout(done, ms);
-    interrupted.addEventListener("abort", done, { once: true });
-  });
 }

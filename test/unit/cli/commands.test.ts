@@ -76,6 +76,8 @@ describe("the commands of skep", () => {
     { line: "node inspect self", want: /"Hostname": "host1"/ },
     { line: "node update --availability drain host1", want: /^host1$/ },
     { line: "node update --availability gone host1", want: /--availability.*active, pause, drain/ },
+    { line: "node drain host1", want: /^host1$/ },
+    { line: "node drain --timeout soon host1", want: /--timeout.*duration/ },
     { line: "node promote host1", want: /already a manager/ },
     { line: "secret ls", want: /^ID +NAME +CREATED +UPDATED$/ },
     { line: "network create --label a=b back", want: /^[a-z0-9]{25}$/ },
