@@ -36,6 +36,7 @@ export async function etcdVersion(): Promise<string> {
 /** A running group; `leader` is where clients go. */
 export interface RunningGroup {
   readonly leader: string;
+  readonly pids: readonly number[];
   stop(): Promise<void>;
 }
 
@@ -56,7 +57,7 @@ export async function startEtcd(
       const leading = await Promise.all(hosts.map(leads));
       return hosts[leading.indexOf(true)];
     });
-    return { leader: `${leader.ip}:2379`, stop };
+    return { leader: `${leader.ip}:2379`, pids: pidsOf(children), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -67,8 +68,13 @@ export async function startEtcd(
 export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGKILL");
+  child.kill();
   await gone;
+}
+
+/** Of those that were started. */
+export function pidsOf(children: readonly ChildProcess[]): number[] {
+  return children.map(({ pid }) => pid).filter((pid) => pid !== undefined);
 }
 
 // By etcd's JSON gateway: the member that names itself as the leader.

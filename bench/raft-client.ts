@@ -23,6 +23,8 @@ export interface LoadResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly errors: number;
+  /** Writes in all, warm-up included. */
+  readonly total: number;
 }
 
 const clientsPerConnection = 16;
@@ -43,6 +45,7 @@ async function load(): Promise<LoadResult> {
   const end = start + options.durationMs;
   const latencies: number[] = [];
   let errors = 0;
+  let total = 0;
   const value = Buffer.alloc(valueBytes, "v");
   const one = async (number: number): Promise<void> => {
     const client = must(connections[number % connections.length], "a connection");
@@ -52,6 +55,7 @@ async function load(): Promise<LoadResult> {
       if (from >= end) return;
       const done = await put(client, key, value);
       const to = performance.now();
+      total += 1;
       if (from < start || to >= end) continue;
       if (done) latencies.push(to - from);
       else errors += 1;
@@ -61,7 +65,7 @@ async function load(): Promise<LoadResult> {
   latencies.sort((a, b) => a - b);
   const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? 0;
   const perSecond = (latencies.length * 1000) / options.durationMs;
-  return { perSecond, p50Ms: at(0.5), p99Ms: at(0.99), errors };
+  return { perSecond, p50Ms: at(0.5), p99Ms: at(0.99), errors, total };
 }
 
 function put(client: Client, key: Buffer, value: Buffer): Promise<boolean> {

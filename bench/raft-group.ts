@@ -7,7 +7,7 @@ import type { RaftMember } from "../src/raft/storage/snapshot-store.ts";
 import type { TlsIdentity } from "../src/rpc/credentials.ts";
 import type { TestHost } from "../test/support/test-hosts.ts";
 import { until } from "../test/support/until.ts";
-import { end, type RunningGroup } from "./etcd.ts";
+import { end, pidsOf, type RunningGroup } from "./etcd.ts";
 import type { MemberOptions, MemberReply, MemberRequest } from "./raft-member.ts";
 
 const port = 2377;
@@ -41,7 +41,8 @@ export async function startGroup(
     }
     const first = must(members[0], "a member");
     await until("all members voting", 15_000, () => first.voters === hosts.length);
-    return { leader: first.self.address, stop };
+    const pids = pidsOf(members.map(({ child }) => child));
+    return { leader: first.self.address, pids, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -30,12 +30,14 @@ const numbers = (text: string): number[] => text.split(",").map(Number);
 const durationMs = Number(options.seconds) * 1000;
 
 type Side = "etcd" | "skep";
+/** CPU time of all members together, which tells more than the rate when others use the machine too. */
+type Result = LoadResult & { readonly cpuMsPerWrite: number };
 interface Row {
   readonly managers: number;
   readonly clients: number;
   readonly raw: number;
-  readonly etcd: LoadResult | undefined;
-  readonly skep: LoadResult | undefined;
+  readonly etcd: Result | undefined;
+  readonly skep: Result | undefined;
 }
 
 let network: TestNetwork | undefined;
@@ -66,7 +68,7 @@ async function main(): Promise<void> {
   for (const managers of numbers(options.managers)) {
     const results = await measure(sides, managers);
     for (const clients of numbers(options.clients)) {
-      const of = (side: Side): LoadResult | undefined => median(results.get(`${side} ${clients}`));
+      const of = (side: Side): Result | undefined => median(results.get(`${side} ${clients}`));
       rows.push({
         managers,
         clients,
@@ -88,18 +90,22 @@ async function main(): Promise<void> {
 async function measure(
   sides: readonly Side[],
   managers: number,
-): Promise<ReadonlyMap<string, readonly LoadResult[]>> {
-  const results = new Map<string, LoadResult[]>();
+): Promise<ReadonlyMap<string, readonly Result[]>> {
+  const results = new Map<string, Result[]>();
   const groups = new Map<Side, RunningGroup>();
   network = await createHosts(managers + 1);
   try {
     const hosts = network.hosts.slice(0, managers);
     for (const side of sides) groups.set(side, await start(side, hosts));
     const clientHost = must(network.hosts.at(-1), "the client's host");
+    // Programs that have run for a while are what is compared, not their first seconds.
+    for (const { leader } of groups.values()) await run(clientHost, leader, 64);
     for (const clients of numbers(options.clients)) {
       for (let round = 0; round < Number(options.rounds); round += 1) {
-        for (const [side, { leader }] of groups) {
-          const result = await load(clientHost, leader, clients);
+        for (const [side, { leader, pids }] of groups) {
+          const cpuBefore = cpuMs(pids);
+          const load = await run(clientHost, leader, clients);
+          const result = { ...load, cpuMsPerWrite: (cpuMs(pids) - cpuBefore) / load.total };
           print(`${managers} managers, ${clients} clients, ${side}: ${JSON.stringify(result)}`);
           const key = `${side} ${clients}`;
           results.set(key, [...(results.get(key) ?? []), result]);
@@ -125,7 +131,7 @@ async function start(side: Side, hosts: readonly TestHost[]): Promise<RunningGro
     : await startGroup(hosts, identities, flags);
 }
 
-async function load(host: TestHost, address: string, clients: number): Promise<LoadResult> {
+async function run(host: TestHost, address: string, clients: number): Promise<LoadResult> {
   const identityFile = join(host.stateDir, "client.json");
   const identity: TlsIdentity = ca.identity("client", "manager");
   writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 });
@@ -139,14 +145,26 @@ async function load(host: TestHost, address: string, clients: number): Promise<L
 }
 
 /** The result in the middle by rate. */
-function median(results: readonly LoadResult[] = []): LoadResult | undefined {
+function median(results: readonly Result[] = []): Result | undefined {
   const sorted = [...results].sort((a, b) => a.perSecond - b.perSecond);
   return sorted[Math.floor(sorted.length / 2)];
 }
 
+// Of user and system together, in units of 10 ms (Linux proc(5)).
+function cpuMs(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks * 10;
+}
+
 function formatRows(rows: readonly Row[]): string {
   const head = [
-    ...["managers", "clients", "etcd, writes/s", "p50, p99 ms", "Skep, writes/s", "p50, p99 ms"],
+    ...["managers", "clients", "etcd, writes/s", "p50, p99 ms", "CPU ms"],
+    ...["Skep, writes/s", "p50, p99 ms", "CPU ms"],
     ...["ratio", "target", "met", "of the raw log"],
   ];
   const lines = rows.map(({ managers, clients, raw, etcd, skep }) => {
@@ -170,11 +188,15 @@ function formatRows(rows: readonly Row[]): string {
   return [format(head), rule, ...lines.map(format)].join("\n");
 }
 
-function cellsOf(result: LoadResult | undefined): [string, string] {
-  if (result === undefined) return ["not run", ""];
-  const { perSecond, p50Ms, p99Ms, errors } = result;
+function cellsOf(result: Result | undefined): string[] {
+  if (result === undefined) return ["not run", "", ""];
+  const { perSecond, p50Ms, p99Ms, errors, cpuMsPerWrite } = result;
   const failed = errors === 0 ? "" : ` (${errors} failed)`;
-  return [`${perSecond.toFixed(0)}${failed}`, `${p50Ms.toFixed(2)}, ${p99Ms.toFixed(2)}`];
+  return [
+    `${perSecond.toFixed(0)}${failed}`,
+    `${p50Ms.toFixed(2)}, ${p99Ms.toFixed(2)}`,
+    cpuMsPerWrite.toFixed(2),
+  ];
 }
 
 function print(text: string): void {

@@ -18,7 +18,14 @@ import { type CallContext, type MessageSink, messageSink } from "./call.ts";
 import { type IdentitySource, serverCredentials } from "./credentials.ts";
 import { transportOptions } from "./limits.ts";
 import { serviceDefinition } from "./load-proto.ts";
-import { authorize, type PeerIdentity, parsePeerSubject, type RoleRule } from "./roles.ts";
+import {
+  authorize,
+  type NodeRoleName,
+  type PeerIdentity,
+  parsePeerSubject,
+  type RoleRule,
+} from "./roles.ts";
+import { shortcutInterceptor } from "./server-call.ts";
 import { toGrpcError } from "./status.ts";
 
 export interface RpcServerDeps {
@@ -27,6 +34,8 @@ export interface RpcServerDeps {
   readonly clock?: Clock;
   /** Says why a node must not be served although its certificate is good (removed, expired). */
   readonly refuse?: (peer: PeerIdentity) => string | undefined;
+  /** The role that counts, when it is less than the certificate's. */
+  readonly roleOf?: (peer: PeerIdentity) => NodeRoleName;
 }
 
 /** Any of the four shapes of `ServiceHandlers`; the service's definition says which it is. */
@@ -53,7 +62,7 @@ export class RpcServer {
   constructor(deps: RpcServerDeps) {
     this.#deps = deps;
     this.#log = deps.log.child({ module: "rpc-server" });
-    this.#server = new Server(transportOptions);
+    this.#server = new Server({ ...transportOptions, interceptors: [shortcutInterceptor()] });
   }
 
   /**
@@ -126,14 +135,11 @@ export class RpcServer {
     const run = async (call: AnyCall): Promise<unknown> => {
       const peer = this.#peerOf(call);
       authorize(rule, peer, name);
-      const abort = new AbortController();
-      call.on("cancelled", () => abort.abort());
-      if (call.cancelled) abort.abort();
-      const context = { peer, signal: abort.signal, remoteAddress: call.getPeer() };
+      const context = new ServedCall(call, peer);
       // A handler that stops reading must still be able to answer: leaving the loop keeps the stream.
       const input = requestStream ? call.iterator({ destroyOnReturn: false }) : call.request;
       return responseStream
-        ? await handler(input, context, messageSink(call, abort.signal))
+        ? await handler(input, context, messageSink(call, context.signal))
         : await handler(input, context);
     };
     if (responseStream) {
@@ -162,8 +168,10 @@ export class RpcServer {
     const peer = parsePeerSubject(certificate.subject, this.#deps.identity.current().clusterId);
     if (peer instanceof Error) throw new ClusterError("UNAUTHENTICATED", peer.message);
     const refusal = this.#deps.refuse?.(peer);
-    if (refusal !== undefined) throw new ClusterError("PERMISSION_DENIED", refusal);
-    return peer;
+    if (refusal !== undefined) {
+      throw new ClusterError("PERMISSION_DENIED", refusal, { details: { refused: "node" } });
+    }
+    return { ...peer, role: this.#deps.roleOf?.(peer) ?? peer.role };
   }
 
   #describe(name: string, error: unknown): ReturnType<typeof toGrpcError> & Error {
@@ -173,6 +181,29 @@ export class RpcServer {
       this.#log.error({ method: name, err: error }, "rpc handler failed");
     }
     return Object.assign(new Error(errorMessage(error)), toGrpcError(error));
+  }
+}
+
+/** Most unary handlers never look at the signal, and each call ends with "cancelled": so it is made when it is asked for. */
+class ServedCall implements CallContext {
+  readonly peer: PeerIdentity | undefined;
+  readonly remoteAddress: string;
+  readonly #call: AnyCall;
+  #signal: AbortSignal | undefined;
+
+  constructor(call: AnyCall, peer: PeerIdentity | undefined) {
+    this.peer = peer;
+    this.remoteAddress = call.getPeer();
+    this.#call = call;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#signal !== undefined) return this.#signal;
+    const abort = new AbortController();
+    this.#signal = abort.signal;
+    this.#call.on("cancelled", () => abort.abort());
+    if (this.#call.cancelled) abort.abort();
+    return this.#signal;
   }
 }
 

@@ -299,8 +299,10 @@ export class RaftNode {
     this.#standing.applied(last.term, last.index);
     this.#reads.applied(this.#applied);
     const { index, term } = last;
-    const { confState, members } = this.#membership;
-    this.#snapshotter.applied(index, bytes, () => ({ index, term, confState, members }));
+    this.#snapshotter.applied(index, bytes, () => {
+      const { confState, members } = this.#membership;
+      return { index, term, confState, members };
+    });
     this.#loop.schedule();
   }
 

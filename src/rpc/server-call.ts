@@ -1,0 +1,56 @@
+import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+
+type NextCall = Parameters<ServerInterceptor>[1];
+type AuthContext = ReturnType<ServerInterceptingCall["getAuthContext"]>;
+
+const nothing = (): void => {};
+
+/**
+ * Makes every call of a server cheaper: a connection's certificate is read once, as it cannot change, and not with each call; and
+ * the status of a unary call goes out with its answer, where grpc-js waits for the answer to be written first.
+ */
+export function shortcutInterceptor(): ServerInterceptor {
+  const authContexts = new WeakMap<object, AuthContext>();
+  return (method, call) => new ShortcutCall(call, method.responseStream, authContexts);
+}
+
+class ShortcutCall extends ServerInterceptingCall {
+  readonly #next: NextCall;
+  readonly #isStream: boolean;
+  readonly #authContexts: WeakMap<object, AuthContext>;
+
+  constructor(next: NextCall, isStream: boolean, authContexts: WeakMap<object, AuthContext>) {
+    super(next);
+    this.#next = next;
+    this.#isStream = isStream;
+    this.#authContexts = authContexts;
+  }
+
+  override getAuthContext(): AuthContext {
+    const session = sessionOf(this.#next);
+    if (session === undefined) return this.#next.getAuthContext();
+    const known = this.#authContexts.get(session);
+    if (known !== undefined) return known;
+    const context = this.#next.getAuthContext();
+    this.#authContexts.set(session, context);
+    return context;
+  }
+
+  override sendMessage(message: unknown, callback: () => void): void {
+    if (this.#isStream) {
+      super.sendMessage(message, callback);
+      return;
+    }
+    // Whatever goes wrong while it is written ends the stream; what is said after that is not heard.
+    super.sendMessage(message, nothing);
+    callback();
+  }
+}
+
+/** The HTTP/2 session of a call, one for each connection; grpc-js has no public name for it. */
+function sessionOf(call: NextCall): object | undefined {
+  const stream: unknown = Reflect.get(call, "stream");
+  if (typeof stream !== "object" || stream === null) return undefined;
+  const session: unknown = Reflect.get(stream, "session");
+  return typeof session === "object" && session !== null ? session : undefined;
+}
