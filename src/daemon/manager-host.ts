@@ -34,6 +34,8 @@ export interface ManagerHostDeps {
   readonly managers: () => readonly string[];
   /** Keeps the raft id that the leader gave, before raft starts with it. */
   readonly onRaftId: (raftId: number) => Promise<void>;
+  /** Another manager says that this one does not belong to the cluster any more, and why. */
+  readonly onRefused: (reason: string) => void;
   /** The log can no longer be written: the daemon must end and start anew. */
   readonly onRaftFailed: (error: unknown) => void;
   readonly clock: Clock;
@@ -77,6 +79,7 @@ export class ManagerHost {
       clock,
       log,
       refuse: (peer) => manager?.refusalOf(peer),
+      roleOf: (peer) => manager?.roleOf(peer) ?? peer.role,
     });
     try {
       await server.listen(options.state.listenAddress);
@@ -86,6 +89,7 @@ export class ManagerHost {
           raftId: options.state.raftId,
           address: options.state.advertiseAddress,
           ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
+          ...(options.state.takingOver === undefined ? {} : { takeOver: identity.current() }),
         },
         {
           ...deps,
@@ -122,7 +126,10 @@ async function startRaft(
   const storage = await LevelLog.open(join(folder, "log"));
   const snapshots = await FileSnapshotStore.open(join(folder, "snapshots"), log);
   const { raftId } = parts;
-  const transport = new GrpcTransport({ raftId }, { channels, clock, random, log });
+  const transport = new GrpcTransport(
+    { raftId },
+    { channels, clock, random, log, onRefused: deps.onRefused },
+  );
   const { service, handlers, roles } = raftService({ raftId, handler: () => transport.handler });
   server.add(service, handlers, roles);
   closing.push(async () => server.remove(service));
@@ -133,6 +140,7 @@ async function startRaft(
       nodeId: state.nodeId,
       address: state.advertiseAddress,
       bootstrap: parts.isBootstrap,
+      forceNewCluster: state.takingOver === "force-new-cluster",
       peers: parts.peers,
     },
     { storage, snapshots, transport, stateMachine: parts.stateMachine, clock, random, log },

@@ -49,6 +49,7 @@ export class Member {
   #worker: Worker | undefined;
   #session: SessionMessage | undefined;
   #roleChange: Promise<void> = Promise.resolve();
+  #refusal = "";
 
   private constructor(state: MemberState, identity: TlsIdentity, deps: MemberDeps) {
     const { clock, random, log } = deps;
@@ -107,6 +108,15 @@ export class Member {
     return this.#session !== undefined;
   }
 
+  /** Why the cluster does not take this manager any more; "" while it does. */
+  get refusal(): string {
+    return this.#refusal;
+  }
+
+  identity(): TlsIdentity {
+    return this.#identity.current();
+  }
+
   /** Managers as last told, the most likely leader first. */
   managers(): readonly string[] {
     const leader = this.manager()?.leaderAddress();
@@ -154,6 +164,7 @@ export class Member {
 
   async #startManager(bootstrap?: NewCluster): Promise<void> {
     const { stateDir, clock, random, log, meter } = this.#deps;
+    const { takingOver } = this.#state;
     this.#managerHost = await ManagerHost.start(
       { state: this.#state, folder: stateDir.raft, bootstrap },
       {
@@ -166,8 +177,11 @@ export class Member {
         meter,
         onRaftId: (raftId) => this.#remember({ raftId }),
         onRaftFailed: this.#deps.onRaftFailed,
+        onRefused: (reason) => this.#onRefused(reason),
       },
     );
+    if (this.#refusal !== "") await this.#stopManager();
+    if (takingOver !== undefined) await this.#remember({ takingOver: undefined });
   }
 
   async #startWorker(): Promise<void> {
@@ -202,6 +216,20 @@ export class Member {
     }
     const wanted = message.node?.role === "MANAGER" ? "manager" : "worker";
     if (message.node !== null && wanted !== this.#identity.current().role) this.#renewer.renewNow();
+  }
+
+  // Going on could only harm: with others that were left behind it might decide what the cluster does not know of.
+  #onRefused(reason: string): void {
+    if (this.#refusal !== "") return;
+    this.#refusal = reason;
+    this.#deps.log.error({ reason }, "this manager does not belong to its cluster any more");
+    this.#roleChange = this.#roleChange.then(() => this.#stopManager());
+  }
+
+  async #stopManager(): Promise<void> {
+    const host = this.#managerHost;
+    this.#managerHost = undefined;
+    await host?.stop();
   }
 
   async #renew(): Promise<void> {

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../base/atomic-file.ts";
 import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
 
+/** Why one manager goes on alone: it was told to forget the others, or starts from a backup. */
+export type TakingOver = "force-new-cluster" | "restore";
+
 /** What a member of a cluster must know of itself to come back after a restart. */
 export interface MemberState {
   readonly formatVersion: 1;
@@ -18,6 +21,8 @@ export interface MemberState {
   readonly raftId: number;
   /** host:port of the managers last known. */
   readonly managers: readonly string[];
+  /** Set until this manager has made the cluster its own, alone: a start in between goes on with that. */
+  readonly takingOver?: TakingOver | undefined;
 }
 
 /** The folders of one daemon. */

@@ -6,10 +6,13 @@ import { joinCluster } from "../ca/ca-client.ts";
 import { parseJoinToken } from "../ca/join-token.ts";
 import { KeyFile } from "../ca/key-file.ts";
 import { makeCluster } from "../manager/cluster-init.ts";
+import { newRaftId } from "../manager/raft-membership.ts";
 import { validateClusterSpec } from "../model/validate/cluster.ts";
 import type { SwarmStateData } from "../rest/backend/node-info.ts";
 import type { InitSwarmOptions, JoinSwarmOptions } from "../rest/backend.ts";
+import type { TlsIdentity } from "../rpc/credentials.ts";
 import { chooseAdvertiseAddress, chooseListenAddress, defaultSwarmPort } from "./addresses.ts";
+import { addressesAlone, checkWasManager } from "./force-new-cluster.ts";
 import { Member, type MemberDeps } from "./member.ts";
 import type { MemberState } from "./state-dir.ts";
 
@@ -41,14 +44,7 @@ export class Swarm {
       const state = await stateDir.readMember();
       if (state === undefined) return;
       this.#joining = state;
-      const identity = await new KeyFile(stateDir.certificates).load();
-      if (identity === undefined) {
-        throw new ClusterError(
-          "DATA_LOSS",
-          "the node's certificate is missing; leave with force and join again",
-        );
-      }
-      this.#member = await Member.start(state, identity, this.#deps);
+      this.#member = await Member.start(state, await this.#loadIdentity(), this.#deps);
     } catch (error) {
       this.#error = errorMessage(error);
       log.error({ err: error }, "this node cannot go on as a member of its swarm");
@@ -78,12 +74,13 @@ export class Swarm {
       };
     }
     const manager = member.manager() !== undefined;
+    const active = manager || member.registered || !this.#pending;
     return {
-      state: manager || member.registered || !this.#pending ? "active" : "pending",
+      state: member.refusal !== "" ? "error" : active ? "active" : "pending",
       manager,
       nodeId: member.state.nodeId,
       nodeAddress: splitHostPort(member.state.advertiseAddress, defaultSwarmPort).host,
-      error: "",
+      error: member.refusal,
       remoteManagers: member.peers(),
     };
   }
@@ -91,11 +88,8 @@ export class Swarm {
   /** Makes a cluster with this node as its first manager; resolves with the node id. */
   async init(options: InitSwarmOptions): Promise<string> {
     return await this.#exclusively(async () => {
-      if (options.forceNewCluster) {
-        throw new ClusterError(
-          "UNIMPLEMENTED",
-          "force-new-cluster is not available yet: bring back more than half of the managers, or leave with force and start anew",
-        );
+      if (options.forceNewCluster && (this.#member !== undefined || this.#error !== "")) {
+        return await this.#goOnAlone(options);
       }
       this.#refuseMember();
       const addresses = this.#addresses(
@@ -133,6 +127,44 @@ export class Swarm {
       );
       return identity.nodeId;
     });
+  }
+
+  /** This manager forgets the others and goes on with what its log holds. */
+  async #goOnAlone(options: InitSwarmOptions): Promise<string> {
+    const { stateDir, random } = this.#deps;
+    const state = this.#member?.state ?? (await stateDir.readMember());
+    const identity = this.#member?.identity() ?? (await this.#loadIdentity());
+    if (state === undefined) throw new ClusterError("UNAVAILABLE", alreadyMember);
+    checkWasManager(state, identity);
+    const { advertise, listen, dataPath } = addressesAlone(state, options);
+    const alone: MemberState = {
+      ...state,
+      ...this.#addresses(advertise, listen, dataPath),
+      // What the others send to the old id is refused from the first moment on.
+      raftId: newRaftId(new Set([state.raftId]), random),
+      takingOver: "force-new-cluster",
+    };
+    await this.#member?.stop();
+    this.#member = undefined;
+    try {
+      await stateDir.writeMember({ ...alone, managers: [alone.advertiseAddress] });
+      this.#joining = alone;
+      this.#member = await Member.start(alone, identity, this.#deps);
+      this.#error = "";
+    } catch (error) {
+      this.#error = errorMessage(error);
+      throw error;
+    }
+    return state.nodeId;
+  }
+
+  async #loadIdentity(): Promise<TlsIdentity> {
+    const identity = await new KeyFile(this.#deps.stateDir.certificates).load();
+    if (identity !== undefined) return identity;
+    throw new ClusterError(
+      "DATA_LOSS",
+      "the node's certificate is missing; leave with force and join again",
+    );
   }
 
   /** Joins the cluster of one of the managers named. DEADLINE_EXCEEDED after 20 s: it goes on in the background. */

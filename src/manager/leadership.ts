@@ -4,6 +4,7 @@ import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Peer } from "../gen/skep/Peer.ts";
 import type { Store } from "../store/store.ts";
+import type { Transaction } from "../store/store-view.ts";
 import type { NewCluster } from "./cluster-init.ts";
 import { Dispatcher } from "./dispatcher/dispatcher.ts";
 import { startLeaderLoops } from "./leader-loops.ts";
@@ -18,6 +19,8 @@ export interface LeadershipDeps {
   readonly raft: RaftControl;
   /** The objects of a new cluster, made when they are not there yet. */
   readonly bootstrap: Pick<NewCluster, "cluster" | "node"> | undefined;
+  /** Done to the state before anything else, the first time this member leads. */
+  readonly takeOver: ((tx: Transaction) => void) | undefined;
   readonly peers: () => readonly Peer[];
   /** Called each time the leader's work has begun. */
   readonly onLeading: () => void;
@@ -42,9 +45,11 @@ export class Leadership {
   #changed = new AbortController();
   #parts: LeaderParts | undefined;
   #tail: Promise<void> = Promise.resolve();
+  #takeOver: ((tx: Transaction) => void) | undefined;
 
   constructor(deps: LeadershipDeps) {
     this.#deps = deps;
+    this.#takeOver = deps.takeOver;
     this.#log = deps.log.child({ module: "leadership" });
   }
 
@@ -133,6 +138,8 @@ export class Leadership {
 
   async #bootstrap(): Promise<void> {
     const { bootstrap, store } = this.#deps;
+    if (this.#takeOver !== undefined) await store.update(this.#takeOver);
+    this.#takeOver = undefined;
     if (bootstrap === undefined) return;
     await store.update((tx) => {
       if (tx.cluster() !== undefined) return;

@@ -3,13 +3,13 @@ import { ClusterError, isClusterError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { type Meter, noMeter } from "../base/meter.ts";
 import type { Random } from "../base/random.ts";
-import { caHandlers, caRoles, isRemoved } from "../ca/ca-server.ts";
+import { caHandlers, caRoles } from "../ca/ca-server.ts";
 import type { Peer } from "../gen/skep/Peer.ts";
 import type { RaftMember } from "../gen/skep/RaftMember.ts";
 import type { SubscribeLogsMessage } from "../gen/skep/SubscribeLogsMessage.ts";
 import type { SubscribeLogsRequestInput } from "../gen/skep/SubscribeLogsRequest.ts";
 import type { ChannelPool } from "../rpc/channel-pool.ts";
-import type { PeerIdentity } from "../rpc/roles.ts";
+import type { NodeRoleName, PeerIdentity } from "../rpc/roles.ts";
 import type { RpcServer } from "../rpc/server.ts";
 import { Store } from "../store/store.ts";
 import { caStateOver } from "./ca-state.ts";
@@ -32,6 +32,8 @@ import {
 } from "./log-server.ts";
 import { leaderAddressOf, type RaftControl } from "./raft-control.ts";
 import { joinRaft, raftMembershipHandlers, raftMembershipRoles } from "./raft-membership.ts";
+import { refusalOf, removedRaftIds, roleNow } from "./removed-members.ts";
+import { takeOver } from "./take-over.ts";
 import { meterTasks } from "./task-meter.ts";
 
 const catchUpMaxMs = 10_000;
@@ -45,6 +47,8 @@ export interface ManagerOptions {
   readonly address: string;
   /** Set on the first manager of a new cluster, at its first start. */
   readonly bootstrap?: Pick<NewCluster, "cluster" | "node">;
+  /** Set on the one manager that a cluster goes on with, at its first start alone: its certificate. */
+  readonly takeOver?: { readonly certificatePem: string };
 }
 
 /** What the daemon starts raft with. */
@@ -158,10 +162,18 @@ export class Manager {
   }
 
   /** For `RpcServer`'s `refuse`: why a node with a good certificate is not served. */
-  refusalOf({ nodeId }: PeerIdentity): string | undefined {
-    return isRemoved(this.store.view().cluster(), nodeId)
-      ? `node ${nodeId} was removed from the cluster`
-      : undefined;
+  refusalOf(peer: PeerIdentity): string | undefined {
+    return refusalOf(this.store.view(), peer);
+  }
+
+  /** For `RpcServer`'s `roleOf`: a demoted manager's certificate gives it no more than a worker's. */
+  roleOf(peer: PeerIdentity): NodeRoleName {
+    return roleNow(this.store.view(), this.#raft?.status().members ?? [], peer);
+  }
+
+  /** Whether this raft id was a member's that has been taken out: it never comes back. */
+  isRemovedRaftId(raftId: number): boolean {
+    return removedRaftIds(this.store.view().cluster()).has(raftId);
   }
 
   /** "" when autolock is off. */
@@ -189,7 +201,7 @@ export class Manager {
   }
 
   async #start(): Promise<void> {
-    const { raftId, bootstrap } = this.#options;
+    const { raftId, bootstrap, takeOver: taking, nodeId, address } = this.#options;
     const { startRaft, onRaftId, log, clock } = this.#deps;
     this.#addServices();
     let ownId = raftId;
@@ -214,6 +226,7 @@ export class Manager {
       store: this.store,
       raft,
       bootstrap,
+      takeOver: taking && ((tx) => takeOver(tx, { nodeId, raftId: ownId, address, ...taking })),
       peers: () => this.peers(),
       onLeading: () => resolveReady(),
       log,
@@ -223,7 +236,7 @@ export class Manager {
     const isLeader = (): boolean => this.isLeader();
     const meter = this.#deps.meter ?? noMeter;
     this.#unmeter = meterTasks({ store: this.store, isLeader, clock, meter });
-    if (isBootstrap) await ready;
+    if (isBootstrap || taking !== undefined) await ready;
     if (raftId === 0) await this.#untilCaughtUp();
   }
 

@@ -12,11 +12,17 @@ export type RoleAction =
   | { readonly kind: "removeMember"; readonly raftId: number }
   /** The leader is to be demoted: another one must do that. */
   | { readonly kind: "transferLeadership" }
-  | { readonly kind: "setStatus"; readonly nodeId: string; readonly status: ManagerStatus | null };
+  | { readonly kind: "setStatus"; readonly nodeId: string; readonly status: ManagerStatus | null }
+  /** This member is none any more: its id must never come back. */
+  | { readonly kind: "recordRemoved"; readonly raftId: number; readonly nodeId: string };
 
 export interface RolesInput {
   readonly nodes: Iterable<Node>;
   readonly members: readonly RaftMember[];
+  /** Members as they were when this was last decided. */
+  readonly membersBefore: readonly RaftMember[];
+  /** Raft ids that are recorded as removed. */
+  readonly removed: ReadonlySet<number>;
   readonly ownRaftId: number;
   readonly leaderId: number;
   readonly reachable: (raftId: number) => boolean;
@@ -27,10 +33,11 @@ export interface RolesInput {
  * worker gets a manager's certificate first and joins then. Members whose node was removed leave.
  */
 export function planRoles(input: RolesInput): RoleAction[] {
-  const actions: RoleAction[] = [];
+  const nodes = [...input.nodes];
+  const actions: RoleAction[] = planRecords(nodes, input);
   const memberOf = new Map(input.members.map((member) => [member.nodeId, member]));
   const known = new Set<string>();
-  for (const node of input.nodes) {
+  for (const node of nodes) {
     known.add(node.id);
     const member = memberOf.get(node.id);
     const wanted = node.spec?.desiredRole ?? node.role;
@@ -50,6 +57,21 @@ export function planRoles(input: RolesInput): RoleAction[] {
     if (!known.has(member.nodeId)) actions.push(removal(member, input));
   }
   return actions;
+}
+
+// Before the node's status changes, which is what tells a later leader that this id was one.
+function planRecords(
+  nodes: readonly Node[],
+  { members, membersBefore, removed }: RolesInput,
+): RoleAction[] {
+  const former = new Map(membersBefore.map(({ raftId, nodeId }) => [raftId, nodeId]));
+  for (const { id, managerStatus } of nodes) {
+    if (managerStatus !== null) former.set(managerStatus.raftId, id);
+  }
+  for (const { raftId } of members) former.delete(raftId);
+  return [...former]
+    .filter(([raftId]) => raftId !== 0 && !removed.has(raftId))
+    .map(([raftId, nodeId]) => ({ kind: "recordRemoved", raftId, nodeId }));
 }
 
 function removal({ raftId }: RaftMember, { ownRaftId }: RolesInput): RoleAction {

@@ -18,10 +18,12 @@ import type { RoleRule } from "../rpc/roles.ts";
 import type { Store } from "../store/store.ts";
 import { notLeader } from "./control/control-server.ts";
 import { leaderAddressOf, type RaftControl } from "./raft-control.ts";
+import { removedRaftIds } from "./removed-members.ts";
 
 const dialBackMs = 5_000;
 const joinCallMs = 15_000;
 const raftIdBytes = 6;
+const refusalsMax = 5;
 
 export interface RaftMembershipDeps {
   readonly raft: () => RaftControl | undefined;
@@ -53,7 +55,7 @@ export function raftMembershipHandlers(
       const joiner = { nodeId: nodeIdOf(context), address: dialableAddress(address, context) };
       checkWanted(deps.store, joiner.nodeId);
       await dialBack(deps.channels, joiner.address);
-      const raftId = await takeIn(raft, joiner, deps.random);
+      const raftId = await takeIn(raft, joiner, deps);
       return { raftId, members: [...raft.status().members] };
     },
     async leave({ nodeId }, context) {
@@ -94,6 +96,7 @@ export async function joinRaft(
   signal: AbortSignal,
 ): Promise<{ readonly raftId: number; readonly members: readonly RaftMember[] }> {
   const backoff = new Backoff({ initialMs: 100, maxMs: 2_000, random: deps.random });
+  let refusals = 0;
   for (;;) {
     const waiting = [...deps.managers()];
     let redirects = 0;
@@ -108,7 +111,12 @@ export async function joinRaft(
           { timeoutMs: joinCallMs, signal },
         );
       } catch (error) {
-        if (isClusterError(error, "PERMISSION_DENIED", "INVALID_ARGUMENT")) throw error;
+        if (isClusterError(error, "INVALID_ARGUMENT")) throw error;
+        if (isClusterError(error, "PERMISSION_DENIED")) {
+          // A follower that has not heard yet of this node's new role says so too.
+          refusals += 1;
+          if (refusals >= refusalsMax) throw error;
+        }
         deps.log.info({ manager: at, err: errorMessage(error) }, "raft not joined yet");
         const leader = isClusterError(error, "NOT_LEADER") ? error.details["leaderAddress"] : "";
         redirects += 1;
@@ -126,22 +134,24 @@ export async function joinRaft(
 async function takeIn(
   raft: RaftControl,
   joiner: { readonly nodeId: string; readonly address: string },
-  random: Random,
+  { store, random }: Pick<RaftMembershipDeps, "store" | "random">,
 ): Promise<number> {
   const { members, learners } = raft.status();
   const known = members.find(({ nodeId }) => nodeId === joiner.nodeId);
   const isLearner = known !== undefined && learners.includes(known.raftId);
   if (known !== undefined && !isLearner) await raft.removeMember(known.raftId);
-  const raftId = isLearner ? known.raftId : newRaftId(members, random);
+  const used = new Set(removedRaftIds(store.view().cluster()));
+  for (const { raftId } of members) used.add(raftId);
+  const raftId = isLearner ? known.raftId : newRaftId(used, random);
   await raft.addMember({ ...joiner, raftId });
   return raftId;
 }
 
-/** Random, so that an id is never used twice. */
-export function newRaftId(members: readonly RaftMember[], random: Random): number {
+/** Random and not among `used`: an id never comes back, whoever had it. */
+export function newRaftId(used: ReadonlySet<number>, random: Random): number {
   for (;;) {
     const raftId = Buffer.from(random.bytes(raftIdBytes)).readUIntBE(0, raftIdBytes);
-    if (raftId !== 0 && members.every((member) => member.raftId !== raftId)) return raftId;
+    if (raftId !== 0 && !used.has(raftId)) return raftId;
   }
 }
 

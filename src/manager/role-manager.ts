@@ -1,10 +1,12 @@
 import { unreachable } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import type { RaftMember } from "../gen/skep/RaftMember.ts";
 import type { Store } from "../store/store.ts";
 import { putNode } from "./dispatcher/node-states.ts";
 import { planRoles, type RoleAction } from "./plan-roles.ts";
 import type { RaftControl } from "./raft-control.ts";
+import { recordRemoved, removedRaftIds } from "./removed-members.ts";
 
 /** Reachability is looked at this often; what failed is tried again then. */
 const intervalMs = 1_000;
@@ -23,6 +25,7 @@ export class RoleManager {
   #unsubscribe: (() => void)[] = [];
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
+  #members: readonly RaftMember[] = [];
   #again = false;
   #stopped = false;
 
@@ -70,19 +73,28 @@ export class RoleManager {
   async #pass(): Promise<void> {
     const { store, raft } = this.#deps;
     const { raftId, leaderId, members } = raft.status();
+    const view = store.view();
     const actions = planRoles({
-      nodes: store.view().all("node"),
+      nodes: view.all("node"),
       members,
+      membersBefore: this.#members,
+      removed: removedRaftIds(view.cluster()),
       ownRaftId: raftId,
       leaderId,
       reachable: (id) => raft.reachable(id),
     });
+    const before = this.#members;
+    this.#members = members;
     for (const action of actions) {
       if (this.#stopped) return;
       try {
         await this.#carryOut(action);
       } catch (error) {
         this.#log.info({ err: error, action }, "role change has to wait");
+        if (action.kind !== "recordRemoved") continue;
+        // What else is planned would make us forget that this id was a member's.
+        this.#members = before;
+        return;
       }
     }
   }
@@ -103,6 +115,11 @@ export class RoleManager {
       case "setStatus":
         await store.update((tx) => {
           putNode(tx, action.nodeId, (node) => ({ ...node, managerStatus: action.status }));
+        });
+        break;
+      case "recordRemoved":
+        await store.update((tx) => {
+          recordRemoved(tx, [{ raftId: action.raftId, nodeId: action.nodeId, dropped: false }]);
         });
         break;
       case "removeMember":

@@ -214,7 +214,10 @@ export class FakeCluster implements ClusterApi {
     return {};
   };
 
-  readonly getCluster: ClusterApi["getCluster"] = async () => ({ cluster: this.cluster });
+  readonly getCluster: ClusterApi["getCluster"] = async () => ({
+    cluster: this.cluster,
+    appliedIndex: 1,
+  });
   readonly updateCluster: ClusterApi["updateCluster"] = async (request) => {
     const meta = this.#nextMeta(this.cluster.meta, request.version);
     const tokens = this.cluster.rootCa?.joinTokens;

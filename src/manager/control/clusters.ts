@@ -1,13 +1,13 @@
 import { ClusterError } from "../../base/errors.ts";
 import type { Random } from "../../base/random.ts";
 import { newJoinToken } from "../../ca/join-token.ts";
+import { newUnlockKey } from "../../ca/unlock-key.ts";
 import type { Cluster } from "../../gen/skep/Cluster.ts";
 import type { UpdateClusterRequest } from "../../gen/skep/UpdateClusterRequest.ts";
 import { validateClusterSpec } from "../../model/validate/cluster.ts";
 import type { ControlDeps, ControlMethods } from "./methods.ts";
 import { checkVersion, required } from "./resolve.ts";
 
-const unlockKeyBytes = 32;
 const noBytes = Buffer.alloc(0);
 
 /** Control of the cluster object, of which there is one. */
@@ -19,7 +19,8 @@ export function clusterMethods({
   return {
     async getCluster() {
       await readBarrier();
-      return { cluster: withoutKeys(theCluster(store.view().cluster())) };
+      const view = store.view();
+      return { cluster: withoutKeys(theCluster(view.cluster())), appliedIndex: view.index };
     },
     async updateCluster(request) {
       const spec = required(request.spec, "the cluster's spec");
@@ -93,6 +94,5 @@ function unlockKeyOf(
 ): string {
   if (spec?.encryption?.autoLockManagers !== true) return "";
   if (cluster.unlockKey !== "" && !rotate) return cluster.unlockKey;
-  const key = Buffer.from(random.bytes(unlockKeyBytes)).toString("base64").replace(/=+$/, "");
-  return `SWMKEY-1-${key}`;
+  return newUnlockKey(random);
 }

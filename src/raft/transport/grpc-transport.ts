@@ -23,6 +23,8 @@ export interface GrpcTransportDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Called when a peer says that this node does not belong to the cluster any more, with its reason. */
+  readonly onRefused?: (reason: string) => void;
 }
 
 const chunkBytesMax = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { Backoff } from "../../base/backoff.ts";
 import { BoundedQueue } from "../../base/bounded-queue.ts";
 import { type Clock, sleep, type Timer } from "../../base/clock.ts";
-import { errorMessage } from "../../base/errors.ts";
+import { errorMessage, isClusterError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import type { RaftMessageInput } from "../../gen/skep/RaftMessage.ts";
@@ -22,6 +22,8 @@ export interface PeerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Called when the peer says that this node does not belong to the cluster any more, with its reason. */
+  readonly onRefused?: ((reason: string) => void) | undefined;
   /** Called when messages to the peer were lost. */
   readonly onUnreachable: () => void;
 }
@@ -133,7 +135,10 @@ export class Peer {
     const wasConnected = this.#connected;
     this.#connected = false;
     if (this.#abort.signal.aborted || this.#waiting) return;
-    const { clock, log, onUnreachable } = this.#deps;
+    const { clock, log, onUnreachable, onRefused } = this.#deps;
+    if (isClusterError(reason, "PERMISSION_DENIED") && reason.details["refused"] === "node") {
+      onRefused?.(reason.message);
+    }
     const fields = { address: this.address, reason: errorMessage(reason ?? "closed by the peer") };
     if (wasConnected) log.info(fields, "raft peer disconnected");
     else log.debug(fields, "raft peer not reachable");

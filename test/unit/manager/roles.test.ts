@@ -68,6 +68,7 @@ describe("manager: roles", () => {
       nodes: [leader, node("m2", "WORKER", "MANAGER", 2)],
       members: [1],
       want: [
+        { kind: "recordRemoved", raftId: 2, nodeId: "m2" },
         { kind: "demote", nodeId: "m2" },
         { kind: "setStatus", nodeId: "m2", status: null },
       ],
@@ -103,6 +104,8 @@ describe("manager: roles", () => {
       const actions = planRoles({
         nodes,
         members: members.map((id) => member(id)),
+        membersBefore: [],
+        removed: new Set(),
         ownRaftId: 1,
         leaderId: 1,
         reachable: (id) => id !== unreachable,
