@@ -129,6 +129,10 @@ export class FakeCluster implements ClusterApi {
     }
     return {};
   };
+  readonly rebalanceService: ClusterApi["rebalanceService"] = async ({ ref }) => {
+    find("service", this.services, ref);
+    return {};
+  };
   readonly listServiceCounts: ClusterApi["listServiceCounts"] = async ({ serviceIds }) => ({
     counts: (serviceIds ?? []).map((serviceId) => {
       const tasks = [...this.tasks.values()].filter((task) => task.serviceId === serviceId).length;

@@ -97,9 +97,15 @@ export class ToyCluster implements ActionStore {
       updateStatus: null,
       jobStatus: {
         jobIteration: { index: (service.jobStatus?.jobIteration?.index ?? 0) + 1 },
-        lastExecution: null,
+        lastExecution: toTimestamp(this.nowMs),
+        lastScheduled: null,
       },
     });
+  }
+
+  /** What the rebalancer does. */
+  move(taskId: string): void {
+    this.update("task", { ...must(this.get("task", taskId), taskId), moving: true });
   }
 
   removeService(): void {

@@ -24,6 +24,7 @@ import {
   type Session,
 } from "../session.ts";
 import { printTasks, type TaskListOptions } from "../tasks.ts";
+import { addServiceRebalance } from "./service-rebalance.ts";
 
 interface ListOptions {
   filter?: string[];
@@ -84,6 +85,7 @@ export function addServiceCommands(program: Command, open: OpenSession): void {
         return name;
       });
     });
+  addServiceRebalance(service, open);
   addQueries(service, open);
 }
 

@@ -13,6 +13,7 @@ import {
   parseUlimit,
 } from "./items.ts";
 import { modeOf } from "./mode.ts";
+import { withOwnLabels } from "./own-labels.ts";
 import { applyTaskFlags, updateConfigOf } from "./task-flags.ts";
 
 /** Pure: the spec that `service create` asks for. Networks are resolved by the daemon: their names go as they are. */
@@ -27,7 +28,7 @@ export function specOfFlags(
   const task: TaskSpecJson = { ContainerSpec: container, ForceUpdate: 0 };
   const spec: ServiceSpecJson = {
     Name: flags.name ?? "",
-    Labels: parseLabels("--label", flags.label ?? []),
+    Labels: withOwnLabels(parseLabels("--label", flags.label ?? []), flags),
     TaskTemplate: task,
     Mode: modeOf(flags),
     EndpointSpec: {

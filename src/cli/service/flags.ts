@@ -1,8 +1,9 @@
 import { type Command, Option } from "commander";
 import { collect } from "../session.ts";
+import { type OwnFlags, ownFlags } from "./own-labels.ts";
 
 /** What commander gives for the flags of `service create` and `service update`. */
-export interface ServiceFlags {
+export interface ServiceFlags extends OwnFlags {
   detach?: boolean;
   quiet?: boolean;
   name?: string;
@@ -232,12 +233,12 @@ const updateOnly: readonly FlagRow[] = [
 
 /** Adds the flags of `service create`. */
 export function addCreateFlags(command: Command): Command {
-  return addFlags(command, [...common, ...createOnly]);
+  return addFlags(command, [...common, ...ownFlags, ...createOnly]);
 }
 
 /** Adds the flags of `service update`. */
 export function addUpdateFlags(command: Command): Command {
-  return addFlags(command, [...common, ...updateOnly]);
+  return addFlags(command, [...common, ...ownFlags, ...updateOnly]);
 }
 
 function addFlags(command: Command, rows: readonly FlagRow[]): Command {

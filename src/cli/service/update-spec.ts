@@ -16,6 +16,7 @@ import {
 } from "./items.ts";
 import { changedLabels, changedList, changedOptional } from "./lists.ts";
 import { setMaxConcurrent, setReplicas } from "./mode.ts";
+import { withOwnLabels } from "./own-labels.ts";
 import { applyTaskFlags, updateConfigOf } from "./task-flags.ts";
 
 /** Pure: the service's spec with what `service update` changes. `networkRm` names networks by id, as the spec does. */
@@ -39,7 +40,10 @@ export function updatedSpec(
   changeContainerLists(container, flags, added);
   applyTaskFlags(task, flags);
   changeTaskLists(task, flags);
-  spec.Labels = changedLabels(spec.Labels, "label", flags.labelAdd, flags.labelRm);
+  spec.Labels = withOwnLabels(
+    changedLabels(spec.Labels, "label", flags.labelAdd, flags.labelRm),
+    flags,
+  );
   changeEndpoint(spec, flags);
   const update = updateConfigOf("update", flags, spec.UpdateConfig);
   if (update !== undefined) spec.UpdateConfig = update;

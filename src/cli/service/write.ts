@@ -21,6 +21,7 @@ import {
 import type { ServiceFlags } from "./flags.ts";
 import { withClientValue } from "./items.ts";
 import { setReplicas } from "./mode.ts";
+import { isScheduled } from "./own-labels.ts";
 import { pinImage } from "./pin-image.ts";
 import { updatedSpec } from "./update-spec.ts";
 import { waitForService } from "./wait.ts";
@@ -50,7 +51,8 @@ export async function createService(
   );
   for (const warning of Warnings ?? []) session.warn(warning);
   session.print(ID);
-  if (flags.detach !== true) await waitForService(session, ID, { quiet: flags.quiet ?? false });
+  const waits = flags.detach !== true && !isScheduled(spec.Labels);
+  if (waits) await waitForService(session, ID, { quiet: flags.quiet ?? false });
 }
 
 /** `service update` */

@@ -4,7 +4,8 @@ import type { JobStatus } from "../../gen/skep/JobStatus.ts";
 import type { Service } from "../../gen/skep/Service.ts";
 import type { ServiceSpec } from "../../gen/skep/ServiceSpec.ts";
 import type { UpdateServiceRequest } from "../../gen/skep/UpdateServiceRequest.ts";
-import { isJob, serviceModeOf } from "../../model/service-mode.ts";
+import { scheduleOf } from "../../model/job-schedule.ts";
+import { isJob, isReplicated, serviceModeOf } from "../../model/service-mode.ts";
 import { toTimestamp } from "../../model/time.ts";
 import { validateServiceSpec } from "../../model/validate/service.ts";
 import type { Transaction } from "../../store/store-view.ts";
@@ -24,6 +25,7 @@ type ServiceMethods = Pick<
   | "updateService"
   | "removeService"
   | "listServiceCounts"
+  | "rebalanceService"
 >;
 
 /** Control of services. */
@@ -76,6 +78,14 @@ export function serviceMethods({ store, readBarrier, clock, random }: ControlDep
       });
       return {};
     },
+    async rebalanceService({ ref }) {
+      await store.update((tx) => {
+        const service = resolve(tx, "service", ref);
+        checkMovable(service);
+        if (!service.rebalancing) tx.update("service", { ...service, rebalancing: true });
+      });
+      return {};
+    },
     async listServiceCounts({ serviceIds }) {
       await readBarrier();
       const view = store.view();
@@ -116,7 +126,7 @@ function changed(
     previousSpec: service.spec,
     previousSpecVersion: service.specVersion,
     updateStatus: null,
-    jobStatus: jobStatusOf(resolved, service.jobStatus, nowMs),
+    jobStatus: jobStatusOf(resolved, service, nowMs),
   };
 }
 
@@ -141,7 +151,7 @@ function rolledBack(service: Service, nowMs: number): Service {
       completedAt: null,
       message: "manually requested rollback",
     },
-    jobStatus: jobStatusOf(service.previousSpec, service.jobStatus, nowMs),
+    jobStatus: jobStatusOf(service.previousSpec, service, nowMs),
   };
 }
 
@@ -155,13 +165,30 @@ function withRegistryAuth(service: Service, spec: ServiceSpec, from: string): Se
   return { ...spec, task: { ...spec.task, container: { ...container, registryAuth } } };
 }
 
-/** Every change of a job is a new run of it. */
+/** Every change of a job is a new run of it; a scheduled one runs when it is due, and at once only when forced. */
 function jobStatusOf(
   spec: ServiceSpec,
-  before: JobStatus | null | undefined,
+  service: Service | undefined,
   nowMs: number,
 ): JobStatus | null {
   if (!isJob({ spec })) return null;
-  const index = before === null || before === undefined ? 0 : (before.jobIteration?.index ?? 0) + 1;
-  return { jobIteration: { index }, lastExecution: toTimestamp(nowMs) };
+  const before = service?.jobStatus;
+  const now = toTimestamp(nowMs);
+  const forced = (service?.spec?.task?.forceUpdate ?? 0) !== (spec.task?.forceUpdate ?? 0);
+  if (scheduleOf({ spec }) !== undefined && !(service !== undefined && forced)) {
+    const first = { jobIteration: { index: 0 }, lastExecution: null, lastScheduled: now };
+    return before ? { ...before, lastScheduled: now } : first;
+  }
+  const index = before ? (before.jobIteration?.index ?? 0) + 1 : 0;
+  return { jobIteration: { index }, lastExecution: now, lastScheduled: now };
+}
+
+// One task on each node, or one that ends, has nowhere else to be.
+function checkMovable(service: Service): void {
+  if (isReplicated(service)) return;
+  const name = service.spec?.annotations?.name ?? service.id;
+  throw new ClusterError(
+    "FAILED_PRECONDITION",
+    `service ${name} cannot be rebalanced: only replicated services can`,
+  );
 }

@@ -52,6 +52,7 @@ export function createTask(
       endpoint: null,
       logDriver: service.spec?.task?.logDriver ?? context.logDriver ?? null,
       assignedGenericResources: [],
+      moving: false,
       jobIteration: isJob(service) ? { index: jobIterationOf(service) } : null,
     },
   };

@@ -1,5 +1,6 @@
 import type { Service } from "../../gen/skep/Service.ts";
 import type { Task } from "../../gen/skep/Task.ts";
+import { awaitsFirstRun } from "../../model/job-schedule.ts";
 import { serviceModeOf } from "../../model/service-mode.ts";
 import type { Action } from "./actions.ts";
 import { type NodeList, reconcileGlobal } from "./global.ts";
@@ -27,8 +28,10 @@ export function reconcileService(
     case "global":
       return reconcileGlobal(service, tasks, nodes, context);
     case "replicatedJob":
+      if (awaitsFirstRun(service)) return [];
       return reconcileReplicatedJob(service, tasks, nodes, context);
     case "globalJob":
+      if (awaitsFirstRun(service)) return [];
       return reconcileGlobalJob(service, tasks, nodes, context);
   }
 }

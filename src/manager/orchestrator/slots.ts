@@ -25,7 +25,7 @@ export interface Slot {
   readonly lost: readonly Task[];
   /** Wanted, alive, and what the service says. */
   readonly clean: readonly Task[];
-  /** Wanted, alive, but made from other words than the service's. */
+  /** Wanted, alive, but made from other words than the service's, or about to move to another node. */
   readonly dirty: readonly Task[];
   /** Nothing alive, and the restart policy says that it stays so. */
   readonly finished: boolean;
@@ -71,6 +71,11 @@ export function isRunning(slot: Slot): boolean {
   return [...slot.clean, ...slot.dirty].some((task) => observedState(task) === "RUNNING");
 }
 
+/** A task of the slot is to move: its successor runs before it stops, whatever the update's order. */
+export function isMoving(slot: Slot): boolean {
+  return slot.dirty.some((task) => task.moving);
+}
+
 /** Some task of the slot did what it was for: jobs only. */
 export function isCompleted(slot: Slot): boolean {
   return slot.tasks.some((task) => observedState(task) === "COMPLETE");
@@ -89,7 +94,7 @@ function describeSlot(
   for (const task of tasks) {
     if (!isWanted(task)) continue;
     if (hasEnded(task) || isOnLostNode(task, nodes)) lost.push(task);
-    else if (isDirty(task)) dirty.push(task);
+    else if (task.moving || isDirty(task)) dirty.push(task);
     else clean.push(task);
   }
   const newest = tasks.at(-1);

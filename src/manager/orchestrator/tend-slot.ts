@@ -3,7 +3,7 @@ import type { Task } from "../../gen/skep/Task.ts";
 import type { Action } from "./actions.ts";
 import { createTask, type DecisionContext } from "./new-task.ts";
 import { promotionTimeMs, successionTimeMs } from "./restart-policy.ts";
-import { isOccupied, type Slot } from "./slots.ts";
+import { isMoving, isOccupied, type Slot } from "./slots.ts";
 import { type NodeLookup, observedState, stopTask } from "./task-facts.ts";
 
 /** How a service wants its slots tended. */
@@ -34,7 +34,7 @@ export function tendSlot(
     else actions.push(createTask(service, slot.place, "READY", context));
     return actions;
   }
-  const surplus = surplusTasks(slot, rules.startFirst);
+  const surplus = surplusTasks(slot, rules.startFirst || isMoving(slot));
   actions.push(...surplus.map(stopTask));
   for (const task of [...slot.clean, ...slot.dirty]) {
     if (task.desiredState !== "READY" || surplus.includes(task)) continue;

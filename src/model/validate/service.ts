@@ -1,6 +1,7 @@
 import type { NetworkAttachmentConfig } from "../../gen/skep/NetworkAttachmentConfig.ts";
 import type { Service } from "../../gen/skep/Service.ts";
 import type { ServiceSpec } from "../../gen/skep/ServiceSpec.ts";
+import { checkSchedule } from "../job-schedule.ts";
 import { serviceModeOf } from "../service-mode.ts";
 import { checkDnsName } from "./annotations.ts";
 import { checkContainer } from "./container.ts";
@@ -36,6 +37,7 @@ export function validateServiceSpec(spec: ServiceSpec): void {
   checkUpdateConfig("update", spec.update);
   checkUpdateConfig("rollback", spec.rollback);
   checkEndpoint(spec.endpoint);
+  checkSchedule(spec);
 }
 
 /** Checks a new spec for a service that exists: name and mode stay (UNIMPLEMENTED). */

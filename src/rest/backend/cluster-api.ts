@@ -30,7 +30,8 @@ type ControlMethod =
   | "RemoveConfig"
   | "GetCluster"
   | "UpdateCluster"
-  | "ListServiceCounts";
+  | "ListServiceCounts"
+  | "RebalanceService";
 
 type UnaryCalls = {
   [M in ControlMethod as Uncapitalize<M>]: ControlDefinition[M] extends MethodDefinition<

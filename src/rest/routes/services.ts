@@ -21,6 +21,7 @@ export const serviceRoutes: readonly Route[] = [
   { method: "GET", pattern: "/services/{id}", handler: inspect, cluster: true },
   { method: "DELETE", pattern: "/services/{id}", handler: remove, cluster: true },
   { method: "POST", pattern: "/services/{id}/update", handler: update, cluster: true },
+  { method: "POST", pattern: "/services/{id}/rebalance", handler: rebalance, cluster: true },
   { method: "GET", pattern: "/services/{id}/logs", handler: logs, cluster: true },
 ];
 
@@ -83,6 +84,13 @@ async function update(request: RestRequest, context: RestContext): Promise<Reply
     registryAuthFrom: registryAuthFrom === "" ? "spec" : registryAuthFrom,
   });
   return ok({ Warnings: warnings.length === 0 ? null : warnings });
+}
+
+// Not in Docker's API.
+async function rebalance(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+  const ref = param(request, "id");
+  await clusterGet("service", ref, backend.cluster.rebalanceService({ ref }));
+  return empty(200);
 }
 
 async function logs(request: RestRequest, context: RestContext): Promise<Reply> {

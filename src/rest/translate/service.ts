@@ -32,6 +32,7 @@ export function serviceJson(service: Service, options: ServiceJsonOptions = {}):
     Endpoint: service.endpoint === null ? { Spec: {} } : endpointJson(service.endpoint),
     ...omitUndefined({
       UpdateStatus: updateStatusJson(service.updateStatus),
+      Rebalancing: service.rebalancing ? true : undefined,
       ServiceStatus:
         counts === undefined
           ? undefined

@@ -193,6 +193,8 @@ export interface ServiceJson extends ObjectJson {
     VirtualIPs?: { NetworkID: string; Addr?: string }[];
   };
   UpdateStatus?: UpdateStatusJson;
+  /** Not in Docker's API: tasks are moving to be spread anew. */
+  Rebalancing?: boolean;
   ServiceStatus?: { RunningTasks: number; DesiredTasks: number; CompletedTasks: number };
   JobStatus?: { JobIteration: VersionJson; LastExecution?: string };
 }
