@@ -52,6 +52,7 @@ export class Overlay {
   #known = false;
   #verify = false;
   #timer: Timer | undefined;
+  #started: Promise<void> | undefined;
 
   constructor(options: OverlayOptions) {
     const { bridgeSubnet, log, execRoot } = options;
@@ -77,7 +78,15 @@ export class Overlay {
   }
 
   /** Takes over what an earlier daemon left; touches no running sandbox. Call before anything else. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#started ??= this.#begin().catch((error: unknown) => {
+      this.#started = undefined; // tried again by what needs it next
+      throw error;
+    });
+    return this.#started;
+  }
+
+  async #begin(): Promise<void> {
     mkdirSync(this.#folder, { recursive: true, mode: 0o711 });
     await this.#host.start();
     await this.#sandboxes.adopt(this.#networks.adopt(readdirSync(this.#folder)));
@@ -98,6 +107,7 @@ export class Overlay {
    * forwarding show its state or a newer one. What fails is named and tried again every 30 s; the rest is done.
    */
   async apply(state: NetworkState): Promise<void> {
+    await this.start();
     const stopped = this.#known ? stoppedBackends(this.#networks.state, state) : [];
     this.#networks.state = state;
     this.#virtualIps = virtualIpsByNetwork(state);
@@ -118,6 +128,7 @@ export class Overlay {
     attachments: readonly Attachment[],
     options: SandboxOptions,
   ): Promise<{ namespacePath: string; bridgeAddress?: string }> {
+    await this.start();
     const { path, record } = await this.#sandboxes.create(containerId, attachments, options);
     return {
       namespacePath: path,
@@ -150,7 +161,7 @@ export class Overlay {
     return this.#run.request();
   }
 
-  /** The node leaves: everything of this instance goes, running containers' networks too. */
+  /** The node leaves: everything of this instance goes, running containers' networks too. What is asked for next begins anew. */
   async removeAll(): Promise<void> {
     await this.stop();
     this.#known = false;
@@ -160,6 +171,7 @@ export class Overlay {
     const errors = await forEachLimited(ids, childrenMax, (id) => this.removeSandbox(id));
     await this.#networks.removeUnused(new Set());
     await this.#host.removeAll();
+    this.#started = undefined;
     throwAll(errors);
   }
 
