@@ -4,6 +4,7 @@ import { silentLogger } from "../src/base/log.ts";
 import { systemRandom } from "../src/base/random.ts";
 import { RaftNode } from "../src/raft/node/raft-node.ts";
 import { defaultRaftNodeOptions } from "../src/raft/node/raft-node-options.ts";
+import { DataKeys } from "../src/raft/storage/data-keys.ts";
 import { FileSnapshotStore } from "../src/raft/storage/file-snapshot-store.ts";
 import { LevelLog } from "../src/raft/storage/level-log.ts";
 import type { RaftMember } from "../src/raft/storage/snapshot-store.ts";
@@ -48,6 +49,7 @@ const raft = raftService({ raftId, handler: () => transport.handler });
 server.add(raft.service, raft.handlers, raft.roles);
 await server.listen(options.self.address);
 
+const seal = DataKeys.create(random);
 const node = await RaftNode.start(
   {
     ...defaultRaftNodeOptions,
@@ -58,8 +60,8 @@ const node = await RaftNode.start(
     snapshotEntries: 100_000,
   },
   {
-    storage: await LevelLog.open(options.folder),
-    snapshots: await FileSnapshotStore.open(`${options.folder}/snapshots`, log),
+    storage: await LevelLog.open(options.folder, { seal }),
+    snapshots: await FileSnapshotStore.open(`${options.folder}/snapshots`, { seal, log }),
     transport,
     stateMachine: new KvMachine(),
     clock,
@@ -81,8 +83,7 @@ node.onMembers(tellVoters);
 process.on("message", (request: MemberRequest) => {
   void node.addMember(request.member).then(() => tell({ kind: "added" }));
 });
-process.on("disconnect", () => process.exit(0));
-process.on("SIGUSR2", () => console.error(node.status()));
+for (const event of ["SIGTERM", "disconnect"]) process.on(event, () => process.exit(0));
 tell({ kind: "ready" });
 
 function tellVoters(): void {

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemRandom } from "../src/base/random.ts";
 import type { Entry } from "../src/raft/core/types.ts";
+import { DataKeys } from "../src/raft/storage/data-keys.ts";
 import { LevelLog } from "../src/raft/storage/level-log.ts";
 import { encodePut } from "./kv.ts";
 
@@ -11,7 +13,7 @@ import { encodePut } from "./kv.ts";
  */
 export async function rawGroupCommit(clients: number, durationMs: number): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "skep-raw-"));
-  const log = await LevelLog.open(folder);
+  const log = await LevelLog.open(folder, { seal: DataKeys.create(systemRandom) });
   const data = encodePut({ key: Buffer.alloc(8, "k"), value: Buffer.alloc(256, "v") });
   const start = performance.now();
   let index = 0;

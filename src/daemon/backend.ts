@@ -55,10 +55,8 @@ function makeLocalNode(deps: BackendDeps): LocalNode {
     initSwarm: (options) => swarm.init(options),
     joinSwarm: (options, signal) => swarm.join(options, signal),
     leaveSwarm: (force) => swarm.leave(force),
-    unlockSwarm: async () => {
-      throw new ClusterError("FAILED_PRECONDITION", "swarm is not locked");
-    },
-    unlockKey: async () => "",
+    unlockSwarm: (key) => swarm.unlock(key),
+    unlockKey: () => managerOf(swarm).unlockKey(),
     images: new NodeImages({ images: host.images, events }),
     containers: new NodeContainers({
       runtime: host.runtime,

@@ -12,6 +12,7 @@ import { type ListenAddress, RestServer } from "../rest/server.ts";
 import { makeBackend } from "./backend.ts";
 import type { DaemonConfig } from "./config.ts";
 import { type HostParts, openHostParts } from "./host-parts.ts";
+import { KeyVault } from "./key-vault.ts";
 import { LocalEvents } from "./local-events.ts";
 import { DaemonMetrics } from "./metrics.ts";
 import { serveMetrics } from "./metrics-server.ts";
@@ -75,9 +76,12 @@ export class Daemon {
       runtime: host.runtime,
     });
     const events = new LocalEvents(clock, () => metrics.countEvent());
+    const { certificates, raftLog } = stateDir;
+    const vault = new KeyVault({ certificates, raftLog }, random);
     swarm = new Swarm({
       config,
       stateDir,
+      vault,
       host,
       events,
       onRaftFailed,

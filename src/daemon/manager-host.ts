@@ -1,5 +1,3 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
@@ -9,14 +7,15 @@ import type { NewCluster } from "../manager/cluster-init.ts";
 import { Manager, type RaftParts } from "../manager/manager.ts";
 import { RaftNode } from "../raft/node/raft-node.ts";
 import { defaultRaftNodeOptions, type RaftNodeStatus } from "../raft/node/raft-node-options.ts";
-import { FileSnapshotStore } from "../raft/storage/file-snapshot-store.ts";
-import { LevelLog } from "../raft/storage/level-log.ts";
 import { GrpcTransport } from "../raft/transport/grpc-transport.ts";
 import { raftService } from "../raft/transport/raft-service.ts";
 import type { ChannelPool } from "../rpc/channel-pool.ts";
 import type { IdentitySource } from "../rpc/credentials.ts";
 import { RpcServer } from "../rpc/server.ts";
+import type { KeyVault } from "./key-vault.ts";
+import { openRaftDisk } from "./raft-disk.ts";
 import type { MemberState } from "./state-dir.ts";
+import { UnlockKeyFollower } from "./unlock-key-follower.ts";
 
 const stopGraceMs = 1_000;
 
@@ -32,6 +31,8 @@ export interface ManagerHostDeps {
   readonly identity: IdentitySource;
   readonly channels: ChannelPool;
   readonly managers: () => readonly string[];
+  /** Seals what raft keeps, and is locked as the cluster wants it. */
+  readonly vault: KeyVault;
   /** Keeps the raft id that the leader gave, before raft starts with it. */
   readonly onRaftId: (raftId: number) => Promise<void>;
   /** Another manager says that this one does not belong to the cluster any more, and why. */
@@ -100,6 +101,9 @@ export class ManagerHost {
           },
         },
       );
+      const follower = new UnlockKeyFollower({ ...deps, store: manager.store });
+      follower.start();
+      closing.push(() => follower.stop());
       return new ManagerHost(manager, server, closing, () => raft);
     } catch (error) {
       await server.stop(0);
@@ -122,9 +126,7 @@ async function startRaft(
   deps: ManagerHostDeps & { server: RpcServer; closing: (() => Promise<void>)[] },
 ): Promise<RaftNode> {
   const { channels, clock, random, log, server, closing } = deps;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const storage = await LevelLog.open(join(folder, "log"));
-  const snapshots = await FileSnapshotStore.open(join(folder, "snapshots"), log);
+  const { storage, snapshots } = await openRaftDisk(folder, deps);
   const { raftId } = parts;
   const transport = new GrpcTransport(
     { raftId },
@@ -144,7 +146,10 @@ async function startRaft(
       peers: parts.peers,
     },
     { storage, snapshots, transport, stateMachine: parts.stateMachine, clock, random, log },
-  );
+  ).catch(async (error: unknown) => {
+    await storage.close(); // else nobody could open it again
+    throw error;
+  });
   node.failed.then(
     (error) => deps.onRaftFailed(error),
     (error: unknown) => log.error({ err: errorMessage(error) }, "raft ended in an unknown way"),

@@ -6,7 +6,6 @@ import type { Logger } from "../base/log.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Random } from "../base/random.ts";
 import { renewCertificate } from "../ca/ca-client.ts";
-import { KeyFile } from "../ca/key-file.ts";
 import { CertificateRenewer } from "../ca/renewer.ts";
 import { subjectDer } from "../ca/root-ca.ts";
 import type { NodeDescription } from "../gen/skep/NodeDescription.ts";
@@ -21,6 +20,7 @@ import { Worker } from "../worker/worker.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { HostParts } from "./host-parts.ts";
 import { IdentityHolder } from "./identity-holder.ts";
+import type { KeyVault } from "./key-vault.ts";
 import type { LocalEvents } from "./local-events.ts";
 import { ManagerHost } from "./manager-host.ts";
 import type { MemberState, StateDir } from "./state-dir.ts";
@@ -28,6 +28,8 @@ import type { MemberState, StateDir } from "./state-dir.ts";
 export interface MemberDeps {
   readonly config: DaemonConfig;
   readonly stateDir: StateDir;
+  /** The node's secret keys. */
+  readonly vault: KeyVault;
   readonly host: HostParts;
   readonly events: LocalEvents;
   /** This manager's log can no longer be written: the daemon must end. */
@@ -75,9 +77,11 @@ export class Member {
   ): Promise<Member> {
     const member = new Member(state, identity, deps);
     try {
-      if (identity.role === "manager") await member.#startManager(bootstrap);
+      await deps.vault.open(state);
+      // Until somebody gives the key, tasks go on as this node knows them, and nobody is told.
+      if (!member.isLocked) await member.#startManager(bootstrap);
       await member.#startWorker();
-      member.#renewer.start();
+      if (!member.isLocked) member.#renewer.start();
     } catch (error) {
       await member.stop();
       throw error;
@@ -87,6 +91,22 @@ export class Member {
 
   get state(): MemberState {
     return this.#state;
+  }
+
+  /** Whether its keys wait for the unlock key: then only the worker runs, by itself. */
+  get isLocked(): boolean {
+    return this.#deps.vault.isLocked;
+  }
+
+  /** Opens the keys and starts what had to wait. Errors of `KeyVault.unlock` leave it locked; after others it must be stopped. */
+  async unlock(unlockKey: string): Promise<void> {
+    const { vault } = this.#deps;
+    await vault.unlock(unlockKey);
+    const identity = await vault.loadIdentity();
+    if (identity.role === "worker") await vault.becomeWorker();
+    this.#identity.replace(identity);
+    await this.#startManager();
+    this.#renewer.start();
   }
 
   /** Undefined on a worker. */
@@ -119,6 +139,7 @@ export class Member {
 
   /** Managers as last told, the most likely leader first. */
   managers(): readonly string[] {
+    if (this.isLocked) return [];
     const leader = this.manager()?.leaderAddress();
     const known = this.#state.managers;
     return leader === undefined ? known : [leader, ...known.filter((other) => other !== leader)];
@@ -162,8 +183,10 @@ export class Member {
     });
   }
 
+  // No-op on a worker.
   async #startManager(bootstrap?: NewCluster): Promise<void> {
-    const { stateDir, clock, random, log, meter } = this.#deps;
+    if (this.#identity.current().role === "worker") return;
+    const { stateDir, vault, clock, random, log, meter } = this.#deps;
     const { takingOver } = this.#state;
     this.#managerHost = await ManagerHost.start(
       { state: this.#state, folder: stateDir.raft, bootstrap },
@@ -171,6 +194,7 @@ export class Member {
         identity: this.#identity,
         channels: this.#channels,
         managers: () => this.managers(),
+        vault,
         clock,
         random,
         log,
@@ -235,7 +259,7 @@ export class Member {
   async #renew(): Promise<void> {
     const before = this.#identity.current();
     const identity = await renewCertificate(before, this.managers(), this.#channels);
-    await new KeyFile(this.#deps.stateDir.certificates).save(identity);
+    await this.#deps.vault.saveIdentity(identity);
     this.#identity.replace(identity);
     if (identity.role === before.role) return;
     this.#roleChange = this.#roleChange.then(() => this.#changeRole(identity.role));
@@ -249,6 +273,7 @@ export class Member {
       await this.#managerHost.stop();
       this.#managerHost = undefined;
       await this.#deps.stateDir.clearRaft();
+      await this.#deps.vault.becomeWorker();
       await this.#remember({ raftId: 0 });
     }
   }

@@ -45,6 +45,11 @@ export class StateDir {
     return join(this.swarm, "raft");
   }
 
+  /** The raft log's part of it. */
+  get raftLog(): string {
+    return join(this.raft, "log");
+  }
+
   get worker(): string {
     return join(this.swarm, "worker");
   }

@@ -13,6 +13,7 @@ import type { InitSwarmOptions, JoinSwarmOptions } from "../rest/backend.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
 import { chooseAdvertiseAddress, chooseListenAddress, defaultSwarmPort } from "./addresses.ts";
 import { addressesAlone, checkWasManager } from "./force-new-cluster.ts";
+import { lockedError, lockedLeaveError, lockedState, notStartedError } from "./locked.ts";
 import { Member, type MemberDeps } from "./member.ts";
 import type { MemberState } from "./state-dir.ts";
 
@@ -44,6 +45,7 @@ export class Swarm {
       const state = await stateDir.readMember();
       if (state === undefined) return;
       this.#joining = state;
+      await this.#deps.vault.open(state);
       this.#member = await Member.start(state, await this.#loadIdentity(), this.#deps);
     } catch (error) {
       this.#error = errorMessage(error);
@@ -73,6 +75,7 @@ export class Swarm {
         remoteManagers: [],
       };
     }
+    if (member.isLocked) return lockedState(member.state);
     const manager = member.manager() !== undefined;
     const active = manager || member.registered || !this.#pending;
     return {
@@ -88,6 +91,7 @@ export class Swarm {
   /** Makes a cluster with this node as its first manager; resolves with the node id. */
   async init(options: InitSwarmOptions): Promise<string> {
     return await this.#exclusively(async () => {
+      if (options.forceNewCluster && this.#member?.isLocked === true) throw lockedError();
       if (options.forceNewCluster && (this.#member !== undefined || this.#error !== "")) {
         return await this.#goOnAlone(options);
       }
@@ -159,12 +163,7 @@ export class Swarm {
   }
 
   async #loadIdentity(): Promise<TlsIdentity> {
-    const identity = await new KeyFile(this.#deps.stateDir.certificates).load();
-    if (identity !== undefined) return identity;
-    throw new ClusterError(
-      "DATA_LOSS",
-      "the node's certificate is missing; leave with force and join again",
-    );
+    return await this.#deps.vault.loadIdentity();
   }
 
   /** Joins the cluster of one of the managers named. DEADLINE_EXCEEDED after 20 s: it goes on in the background. */
@@ -217,6 +216,7 @@ export class Swarm {
       if (member === undefined && this.#error === "") {
         throw new ClusterError("UNAVAILABLE", "This node is not part of a swarm");
       }
+      if (member?.isLocked === true && !force) throw lockedLeaveError();
       const manager = member?.manager();
       if (manager !== undefined && !force) {
         throw new ClusterError("FAILED_PRECONDITION", leaveWarning(manager.peers().length));
@@ -232,6 +232,29 @@ export class Swarm {
       this.#member = undefined;
       this.#error = "";
       await this.#deps.stateDir.clearMember();
+      this.#deps.vault.close();
+    });
+  }
+
+  /**
+   * Opens this manager's keys and goes on as the member it is. FAILED_PRECONDITION unless it is locked; INVALID_ARGUMENT and UNAUTHENTICATED
+   * for a wrong key, with Docker's texts; INTERNAL when it cannot go on, which leaves it in state "error".
+   */
+  async unlock(unlockKey: string): Promise<void> {
+    await this.#exclusively(async () => {
+      const member = this.#member;
+      if (member?.isLocked !== true) {
+        throw new ClusterError("FAILED_PRECONDITION", "swarm is not locked");
+      }
+      try {
+        await member.unlock(unlockKey);
+      } catch (error) {
+        if (member.isLocked) throw error;
+        await member.stop();
+        this.#member = undefined;
+        this.#error = errorMessage(error);
+        throw notStartedError(error);
+      }
     });
   }
 
@@ -252,6 +275,7 @@ export class Swarm {
       this.#member = await start();
     } catch (error) {
       await stateDir.clearMember();
+      this.#deps.vault.close();
       throw error;
     }
   }

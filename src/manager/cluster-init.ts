@@ -4,6 +4,7 @@ import { createKeyAndCsr } from "../ca/csr.ts";
 import { issueCertificate } from "../ca/issue-certificate.ts";
 import { newJoinToken, rootDigest } from "../ca/join-token.ts";
 import { createRootCa } from "../ca/root-ca.ts";
+import { newUnlockKey } from "../ca/unlock-key.ts";
 import type { ClusterInput } from "../gen/skep/Cluster.ts";
 import type { ClusterSpecInput } from "../gen/skep/ClusterSpec.ts";
 import type { NodeInput } from "../gen/skep/Node.ts";
@@ -79,6 +80,7 @@ export function makeCluster(
           manager: newJoinToken(root.certificatePem, random),
         },
       },
+      unlockKey: init.spec.encryption?.autoLockManagers === true ? newUnlockKey(random) : "",
       networkDefaults: {
         addressPools: init.addressPools.length > 0 ? [...init.addressPools] : ["10.0.0.0/8"],
         subnetSize: init.subnetSize || 24,

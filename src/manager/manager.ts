@@ -35,6 +35,7 @@ import { joinRaft, raftMembershipHandlers, raftMembershipRoles } from "./raft-me
 import { refusalOf, removedRaftIds, roleNow } from "./removed-members.ts";
 import { takeOver } from "./take-over.ts";
 import { meterTasks } from "./task-meter.ts";
+import { currentUnlockKey } from "./unlock-key.ts";
 
 const catchUpMaxMs = 10_000;
 const pollMs = 20;
@@ -176,9 +177,10 @@ export class Manager {
     return removedRaftIds(this.store.view().cluster()).has(raftId);
   }
 
-  /** "" when autolock is off. */
-  unlockKey(): string {
-    return this.store.view().cluster()?.unlockKey ?? "";
+  /** "" when autolock is off. Errors as `currentUnlockKey`. */
+  async unlockKey(): Promise<string> {
+    const { store, control } = this;
+    return await currentUnlockKey({ store, control, clock: this.#deps.clock });
   }
 
   /** Leaves the group for good: hands leadership over and has the next leader take this member out. No-op for a single manager. */

@@ -6,6 +6,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { RaftNode } from "../../src/raft/node/raft-node.ts";
+import { DataKeys } from "../../src/raft/storage/data-keys.ts";
 import { FileSnapshotStore } from "../../src/raft/storage/file-snapshot-store.ts";
 import { LevelLog } from "../../src/raft/storage/level-log.ts";
 import type { RaftMember } from "../../src/raft/storage/snapshot-store.ts";
@@ -29,6 +30,7 @@ interface Host {
 // Sockets and disks are real here, so time is too; nothing waits longer than it must.
 describe("raft over gRPC and LevelDB", () => {
   const log = silentLogger;
+  const seal = DataKeys.create(systemRandom);
   let ca: TestCa;
   let folder: string;
   const hosts: Host[] = [];
@@ -72,8 +74,11 @@ describe("raft over gRPC and LevelDB", () => {
         ...options,
       },
       {
-        storage: await LevelLog.open(join(folder, on.member.nodeId)),
-        snapshots: await FileSnapshotStore.open(join(folder, on.member.nodeId, "snapshots"), log),
+        storage: await LevelLog.open(join(folder, on.member.nodeId), { seal }),
+        snapshots: await FileSnapshotStore.open(join(folder, on.member.nodeId, "snapshots"), {
+          seal,
+          log,
+        }),
         transport: on.transport,
         stateMachine: on.machine,
         clock: systemClock,

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemRandom } from "../../src/base/random.ts";
 import type { Entry } from "../../src/raft/core/types.ts";
+import { DataKeys } from "../../src/raft/storage/data-keys.ts";
 import { LevelLog } from "../../src/raft/storage/level-log.ts";
 import type { RaftStorage } from "../../src/raft/storage/raft-storage.ts";
 import { MemoryDisk } from "../support/raft-memory-disk.ts";
@@ -19,8 +21,9 @@ const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
   },
   async level() {
     const folder = await mkdtemp(join(tmpdir(), "skep-level-log-"));
+    const seal = DataKeys.create(systemRandom);
     return {
-      open: () => LevelLog.open(folder),
+      open: () => LevelLog.open(folder, { seal }),
       remove: () => rm(folder, { recursive: true, force: true }),
     };
   },

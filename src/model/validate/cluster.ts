@@ -1,18 +1,14 @@
 import type { ClusterSpec } from "../../gen/skep/ClusterSpec.ts";
 import { durationMs } from "../time.ts";
 import { checkLabels } from "./annotations.ts";
-import { checkInteger, invalid, unimplemented } from "./refuse.ts";
+import { checkInteger, invalid } from "./refuse.ts";
 
 const heartbeatMinMs = 1_000;
 const nodeCertExpiryMinMs = 3_600_000;
 
-/** Checks the settings of the cluster; 0 and absent stand for the defaults. INVALID_ARGUMENT; UNIMPLEMENTED for autolock. */
+/** Checks the settings of the cluster; 0 and absent stand for the defaults. INVALID_ARGUMENT. */
 export function validateClusterSpec(spec: ClusterSpec): void {
   checkLabels("cluster", spec.annotations);
-  // A lock that locks nothing would be worse than none.
-  if (spec.encryption?.autoLockManagers === true) {
-    throw unimplemented("autolock", "managers cannot lock their keys and logs yet; leave it off");
-  }
   const heartbeatMs = durationMs(spec.dispatcher?.heartbeatPeriod, 0);
   if (heartbeatMs !== 0 && !(heartbeatMs >= heartbeatMinMs)) {
     throw invalid("dispatcher-heartbeat", "give at least 1s");

@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:f
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { syncFolder } from "../../base/atomic-file.ts";
+import { ClusterError } from "../../base/errors.ts";
 
 const recordBytes = 12;
 
@@ -25,12 +26,20 @@ export class HighWaterMark {
     return mark;
   }
 
-  /** The remembered number; 0 when there is none, or it was torn by a power loss. */
+  /**
+   * The remembered number; 0 when there is none, or none that had reached the disk before a power loss.
+   * DATA_LOSS when it was damaged: then nothing tells whether the log is complete.
+   */
   static read(path: string): number {
     if (!existsSync(path)) return 0;
     const bytes = readFileSync(path);
-    if (bytes.length < recordBytes) return 0;
-    if (crc32(bytes.subarray(0, 8)) !== bytes.readUInt32BE(8)) return 0;
+    if (bytes.every((byte) => byte === 0)) return 0;
+    if (bytes.length !== recordBytes || crc32(bytes.subarray(0, 8)) !== bytes.readUInt32BE(8)) {
+      throw new ClusterError(
+        "DATA_LOSS",
+        `${path} is damaged, which says how far the raft log must reach; if the rest of the disk is good, remove that file and start the daemon again, else demote and remove this node on another manager, delete its state directory and join it anew`,
+      );
+    }
     return Number(bytes.readBigUInt64BE(0));
   }
 

@@ -1,66 +1,62 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { Level } from "level";
 import { assert, must } from "../../base/assert.ts";
 import { ClusterError, errorMessage } from "../../base/errors.ts";
 import type { Entry, HardState } from "../core/types.ts";
 import {
-  damaged,
-  decodeEntry,
-  decodeHardState,
-  decodeMeta,
-  encodeEntry,
+  batchKey,
+  encodeBatch,
   encodeHardState,
   encodeMeta,
-  entryKey,
   hardStateKey,
-  indexOfKey,
   type LogMeta,
   metaKey,
 } from "./codec.ts";
-import { HighWaterMark } from "./high-water.ts";
+import type { HighWaterMark } from "./high-water.ts";
+import { openLog } from "./log-opener.ts";
+import type { LogContents, LogDatabase } from "./log-reader.ts";
 import type { LoadedLog, LogWrite, RaftStorage } from "./raft-storage.ts";
+import type { Seal } from "./seal.ts";
 
 type Operation =
   | { readonly type: "put"; readonly key: Buffer; readonly value: Buffer }
   | { readonly type: "del"; readonly key: Buffer };
 
-type Database = Level<Buffer, Buffer>;
-
 const batchEntriesMax = 256;
 const batchBytesMax = 1024 * 1024;
-/** Deletions of compacted entries that ride on one batch; more would make its latency felt. */
-const garbagePerBatchMax = 500;
-const readChunk = 1_000;
+/** Deletions of compacted records that ride on one write; more would make its latency felt. */
+const garbagePerWriteMax = 500;
 
 /**
- * The raft log on LevelDB. Each entry's checksum covers the whole log before it, so that no record
- * can be missing or altered unnoticed; LevelDB itself drops damaged records and says nothing.
+ * The raft log on LevelDB, sealed. The entries of a write are one record, or a few; a record replaces
+ * everything from its first entry on. The checksum of each entry covers the whole log before it, and the
+ * hard state says how the log ends: so nothing can be missing unnoticed. LevelDB itself drops damaged
+ * records and says nothing.
  */
 export class LevelLog implements RaftStorage {
-  readonly #db: Database;
+  readonly #db: LogDatabase;
   readonly #mark: HighWaterMark;
+  readonly #seal: Seal;
   #loaded: LoadedLog | undefined;
   #meta: LogMeta;
   #hardState: HardState;
   /** Checksums and terms of the entries kept, from meta.truncatedIndex + 1. */
   #chains: number[];
   #terms: number[];
+  /** Where the records on disk start, ascending; the first ones may be behind meta.truncatedIndex. */
+  #batches: number[];
   #sequence: number;
-  /** Compacted entries still on disk: from here up to meta.truncatedIndex. */
-  #garbageFrom: number;
   #busy = false;
   #failure: ClusterError | undefined;
 
-  private constructor(db: Database, mark: HighWaterMark, contents: Contents) {
+  private constructor(db: LogDatabase, mark: HighWaterMark, seal: Seal, contents: LogContents) {
     this.#db = db;
     this.#mark = mark;
+    this.#seal = seal;
     this.#meta = contents.meta;
     this.#hardState = contents.hardState;
     this.#chains = contents.chains;
     this.#terms = contents.entries.map((entry) => entry.term);
+    this.#batches = contents.batches;
     this.#sequence = contents.sequence;
-    this.#garbageFrom = contents.meta.truncatedIndex + 1;
     this.#loaded = {
       hardState: contents.hardState,
       truncated: { index: contents.meta.truncatedIndex, term: contents.meta.truncatedTerm },
@@ -68,29 +64,14 @@ export class LevelLog implements RaftStorage {
     };
   }
 
-  /** Opens or makes the log in `folder`. DATA_LOSS when acknowledged data is missing or altered. */
-  static async open(folder: string): Promise<LevelLog> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const db: Database = new Level(join(folder, "log"), {
-      keyEncoding: "buffer",
-      valueEncoding: "buffer",
-      writeBufferSize: 16 * 1024 * 1024,
-    });
-    try {
-      await db.open();
-    } catch (error) {
-      throw openError(error, folder);
-    }
-    const markPath = join(folder, "high-water");
-    try {
-      const contents = await readContents(db, HighWaterMark.read(markPath));
-      // Left over when a compaction was interrupted.
-      await db.clear({ gte: entryKey(0), lte: entryKey(contents.meta.truncatedIndex) });
-      return new LevelLog(db, await HighWaterMark.open(markPath), contents);
-    } catch (error) {
-      await db.close();
-      throw error;
-    }
+  /**
+   * Opens or makes the log in `folder`. What is there in the clear (format 1) or sealed with an older key is
+   * sealed anew with the newest before this resolves. DATA_LOSS when acknowledged data is missing or altered;
+   * FAILED_PRECONDITION when the log is in use, or of a later version.
+   */
+  static async open(folder: string, options: { readonly seal: Seal }): Promise<LevelLog> {
+    const { db, mark, contents } = await openLog(folder, options.seal);
+    return new LevelLog(db, mark, options.seal, contents);
   }
 
   load(): LoadedLog {
@@ -132,7 +113,7 @@ export class LevelLog implements RaftStorage {
     this.#terms = this.#terms.slice(count);
     this.#chains = this.#chains.slice(count);
     // Synced: the deletions that follow may otherwise outlive it.
-    await this.#commit([{ type: "put", key: metaKey, value: encodeMeta(this.#meta) }], true);
+    await this.#commit([this.#putMeta()], true);
   }
 
   async close(): Promise<void> {
@@ -158,40 +139,41 @@ export class LevelLog implements RaftStorage {
   }
 
   #restartAt(index: number, term: number, operations: Operation[]): void {
-    const last = this.#lastIndex();
-    for (let old = this.#garbageFrom; old <= last; old += 1) {
-      operations.push({ type: "del", key: entryKey(old) });
-    }
+    for (const old of this.#batches) operations.push({ type: "del", key: batchKey(old) });
+    this.#batches = [];
     this.#meta = { truncatedIndex: index, truncatedTerm: term, chain: 0 };
     this.#terms = [];
     this.#chains = [];
-    this.#garbageFrom = index + 1;
-    operations.push({ type: "put", key: metaKey, value: encodeMeta(this.#meta) });
+    operations.push(this.#putMeta());
+  }
+
+  #putMeta(): Operation {
+    return { type: "put", key: metaKey, value: encodeMeta(this.#meta, this.#seal) };
   }
 
   #putEntries(entries: readonly Entry[], operations: Operation[]): void {
-    const first = entries[0];
+    const first = entries[0]?.index;
     if (first === undefined) return;
-    const keep = first.index - this.#meta.truncatedIndex - 1;
+    const keep = first - this.#meta.truncatedIndex - 1;
     assert(
       keep >= 0 && keep <= this.#terms.length,
-      `entry ${first.index} does not continue the log, which ends at ${this.#lastIndex()}`,
+      `entry ${first} does not continue the log, which ends at ${this.#lastIndex()}`,
     );
-    const newLast = first.index + entries.length - 1;
-    for (let old = newLast + 1; old <= this.#lastIndex(); old += 1) {
-      operations.push({ type: "del", key: entryKey(old) });
-    }
     this.#terms.length = keep;
     this.#chains.length = keep;
-    let chain = this.#chains[keep - 1] ?? this.#meta.chain;
+    // One that starts before and reaches beyond stays: this record replaces its tail.
+    while ((this.#batches.at(-1) ?? 0) >= first) {
+      operations.push({ type: "del", key: batchKey(this.#batches.pop() ?? 0) });
+    }
+    const chain = this.#chains[keep - 1] ?? this.#meta.chain;
     for (const entry of entries) {
       assert(entry.index === this.#lastIndex() + 1, `entry ${entry.index} leaves a gap`);
-      const encoded = encodeEntry(entry, chain);
-      chain = encoded.chain;
-      operations.push({ type: "put", key: entryKey(entry.index), value: encoded.value });
       this.#terms.push(entry.term);
-      this.#chains.push(chain);
     }
+    const { value, chains } = encodeBatch(entries, chain, this.#seal);
+    for (const each of chains) this.#chains.push(each);
+    this.#batches.push(first);
+    operations.push({ type: "put", key: batchKey(first), value });
   }
 
   async #commit(operations: Operation[], sync: boolean): Promise<void> {
@@ -199,7 +181,10 @@ export class LevelLog implements RaftStorage {
     assert(!this.#busy, "the raft log takes one write at a time");
     this.#busy = true;
     this.#sequence += 1;
-    const state = encodeHardState(this.#hardState, this.#sequence);
+    const index = this.#lastIndex();
+    const end = { index, chain: this.#chains.at(-1) ?? this.#meta.chain };
+    const record = { hardState: this.#hardState, sequence: this.#sequence, end };
+    const state = encodeHardState(record, this.#seal);
     operations.push({ type: "put", key: hardStateKey, value: state });
     this.#dropGarbage(operations);
     try {
@@ -214,70 +199,17 @@ export class LevelLog implements RaftStorage {
     }
   }
 
+  // A record is dispensable once the next one starts within what was compacted, or right behind it.
   #dropGarbage(operations: Operation[]): void {
-    const end = Math.min(this.#meta.truncatedIndex, this.#garbageFrom + garbagePerBatchMax - 1);
-    for (; this.#garbageFrom <= end; this.#garbageFrom += 1) {
-      operations.push({ type: "del", key: entryKey(this.#garbageFrom) });
+    const needed = this.#meta.truncatedIndex + 1;
+    let count = 0;
+    while (count < garbagePerWriteMax && (this.#batches[count + 1] ?? needed + 1) <= needed) {
+      operations.push({ type: "del", key: batchKey(this.#batches[count] ?? 0) });
+      count += 1;
     }
+    this.#batches.splice(0, count);
   }
 }
-
-interface Contents {
-  readonly meta: LogMeta;
-  readonly hardState: HardState;
-  readonly sequence: number;
-  readonly entries: Entry[];
-  readonly chains: number[];
-}
-
-async function readContents(db: Database, highWater: number): Promise<Contents> {
-  const stateValue = await db.get(hardStateKey);
-  const metaValue = await db.get(metaKey);
-  if (stateValue === undefined && (highWater > 0 || metaValue !== undefined)) {
-    throw damaged("its hard state is missing");
-  }
-  const { hardState, sequence } =
-    stateValue === undefined
-      ? { hardState: { term: 0, vote: 0, commit: 0 }, sequence: 0 }
-      : decodeHardState(stateValue);
-  if (sequence < highWater) {
-    throw damaged(`it ends at write ${sequence}, but write ${highWater} was acknowledged`);
-  }
-  const meta =
-    metaValue === undefined
-      ? { truncatedIndex: 0, truncatedTerm: 0, chain: 0 }
-      : decodeMeta(metaValue);
-  const entries: Entry[] = [];
-  const chains: number[] = [];
-  let chain = meta.chain;
-  // Seeks to the first kept entry, so that deleted ones before it cost nothing.
-  const range = { gte: entryKey(meta.truncatedIndex + 1), lte: lastEntryKey };
-  const iterator = db.iterator(range);
-  try {
-    for (;;) {
-      const chunk = await iterator.nextv(readChunk);
-      if (chunk.length === 0) break;
-      for (const [key, value] of chunk) {
-        const expected = meta.truncatedIndex + entries.length + 1;
-        const index = indexOfKey(key);
-        if (index !== expected) throw damaged(`entry ${expected} is missing before entry ${index}`);
-        const decoded = decodeEntry(index, value, chain);
-        chain = decoded.chain;
-        entries.push(decoded.entry);
-        chains.push(chain);
-      }
-    }
-  } finally {
-    await iterator.close();
-  }
-  const last = meta.truncatedIndex + entries.length;
-  if (hardState.commit > last) {
-    throw damaged(`entries up to ${hardState.commit} were committed, but it ends at ${last}`);
-  }
-  return { meta, hardState, sequence, entries, chains };
-}
-
-const lastEntryKey = Buffer.concat([Buffer.from("e"), Buffer.alloc(8, 0xff)]);
 
 function firstBatch(entries: readonly Entry[]): readonly Entry[] {
   let bytes = 0;
@@ -288,20 +220,4 @@ function firstBatch(entries: readonly Entry[]): readonly Entry[] {
     count += 1;
   }
   return entries.slice(0, count);
-}
-
-function openError(error: unknown, folder: string): ClusterError {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const text = errorMessage(cause);
-  if (/lock/i.test(text)) {
-    return new ClusterError(
-      "FAILED_PRECONDITION",
-      `the raft log in ${folder} is in use by another process; stop that one first`,
-      { cause: error },
-    );
-  }
-  if (/corruption/i.test(text)) return damaged(text.toLowerCase());
-  return new ClusterError("INTERNAL", `cannot open the raft log in ${folder}: ${text}`, {
-    cause: error,
-  });
 }

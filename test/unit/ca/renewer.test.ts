@@ -110,7 +110,7 @@ describe("ca: key file", () => {
     const file = new KeyFile(folder);
     const [old, next] = [ca.identity("n1", "worker"), ca.identity("n1", "manager")];
     await file.save(old);
-    await writeFile(join(folder, "swarm-node.key.next"), next.privateKeyPem);
+    await writeFile(join(folder, "swarm-node.key.next"), next.privateKeyPem, { mode: 0o600 });
     assert.deepEqual(await file.load(), old);
     await writeFile(join(folder, "swarm-node.crt"), next.certificatePem);
     assert.deepEqual(await file.load(), next);
@@ -121,7 +121,7 @@ describe("ca: key file", () => {
     const file = new KeyFile(folder);
     await file.save(ca.identity("n1", "worker"));
     await writeFile(join(folder, "swarm-node.key"), "x");
-    await assert.rejects(file.load(), /missing or not the key/);
+    await assert.rejects(file.load(), /is missing, damaged or not the key/);
     await file.save({
       ...ca.identity("n1", "worker"),
       rootCaPem: new CaFixture(nowMs).root.certificatePem,

@@ -492,12 +492,18 @@ describe("manager: control", () => {
       assert(memory.store.view().cluster()?.rootCa?.caKey.length !== 0);
     });
 
-    it("refuses autolock, which would lock nothing", async () => {
-      await assert.rejects(
-        change({}, true),
-        (error) => isClusterError(error, "UNIMPLEMENTED") && /autolock/.test(error.message),
-      );
-      assert.equal(memory.store.view().cluster()?.unlockKey, "");
+    it("makes an unlock key with autolock, keeps it, changes it when asked, and shows it to nobody", async () => {
+      const keyAfter = async (given: object, autolock: boolean): Promise<string> => {
+        assert.equal((await change(given, autolock))?.unlockKey, "");
+        return memory.store.view().cluster()?.unlockKey ?? "";
+      };
+      const first = await keyAfter({}, true);
+      assert.match(first, /^SWMKEY-1-[A-Za-z0-9+/]{43}$/);
+      assert.equal(await keyAfter({}, true), first);
+      const second = await keyAfter({ rotateUnlockKey: true }, true);
+      assert.match(second, /^SWMKEY-1-/);
+      assert.notEqual(second, first);
+      assert.equal(await keyAfter({ rotateUnlockKey: true }, false), "");
     });
 
     it("a stale version is refused", async () => {

@@ -4,8 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isClusterError } from "../../../../src/base/errors.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
+import { systemRandom } from "../../../../src/base/random.ts";
+import { DataKeys } from "../../../../src/raft/storage/data-keys.ts";
 import { FileSnapshotStore } from "../../../../src/raft/storage/file-snapshot-store.ts";
 import type { SnapshotInfo } from "../../../../src/raft/storage/snapshot-store.ts";
+
+const seal = DataKeys.create(systemRandom);
 
 describe("snapshot files", () => {
   let folder: string;
@@ -13,7 +17,7 @@ describe("snapshot files", () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "skep-snapshots-"));
-    store = await FileSnapshotStore.open(folder, silentLogger);
+    store = await FileSnapshotStore.open(folder, { seal, log: silentLogger });
   });
 
   afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -22,7 +26,7 @@ describe("snapshot files", () => {
     const big = Buffer.alloc(3 * 1024 * 1024, 7);
     const saved = await store.save(infoAt(12), chunksOf("ab", "", big));
     assert.equal(saved.sizeBytes, 2 + big.length);
-    store = await FileSnapshotStore.open(folder, silentLogger);
+    store = await FileSnapshotStore.open(folder, { seal, log: silentLogger });
     const [found] = await store.list();
     assert.deepEqual(found, saved);
     assert.deepEqual(await bytesOf(store.read(saved)), Buffer.concat([Buffer.from("ab"), big]));
@@ -45,7 +49,7 @@ describe("snapshot files", () => {
     await assert.rejects(store.save(infoAt(9), failing()), /connection lost/);
     assert.deepEqual(await readdir(folder), []);
     await writeFile(join(folder, "left.1.tmp"), "half");
-    await FileSnapshotStore.open(folder, silentLogger);
+    await FileSnapshotStore.open(folder, { seal, log: silentLogger });
     assert.deepEqual(await readdir(folder), []);
   });
 

@@ -3,11 +3,14 @@ import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isClusterError } from "../../../../src/base/errors.ts";
+import { systemRandom } from "../../../../src/base/random.ts";
 import type { Entry } from "../../../../src/raft/core/types.ts";
+import { DataKeys } from "../../../../src/raft/storage/data-keys.ts";
 import { LevelLog } from "../../../../src/raft/storage/level-log.ts";
 import type { LoadedLog } from "../../../../src/raft/storage/raft-storage.ts";
 
 const count = 40;
+const seal = DataKeys.create(systemRandom);
 
 describe("level log after damage", () => {
   let folder: string;
@@ -17,7 +20,7 @@ describe("level log after damage", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "skep-level-log-"));
     original = join(folder, "original");
-    const log = await LevelLog.open(original);
+    const log = await LevelLog.open(original, { seal });
     for (let index = 1; index <= count; index += 1) {
       const hardState = { term: 1, vote: 1, commit: index };
       await log.write({ entries: [entryAt(index)], hardState, sync: true });
@@ -33,7 +36,7 @@ describe("level log after damage", () => {
     await cp(original, copy, { recursive: true });
     await change(copy);
     try {
-      const log = await LevelLog.open(copy);
+      const log = await LevelLog.open(copy, { seal });
       const loaded = log.load();
       await log.close();
       return loaded;
@@ -77,7 +80,7 @@ describe("level log after damage", () => {
     const bytes = await readFile(join(original, walPath));
     const before = await mkdtemp(join(folder, "before-"));
     await cp(original, before, { recursive: true });
-    const log = await LevelLog.open(before);
+    const log = await LevelLog.open(before, { seal });
     // As at a power loss while the write was under way: the mark is still that of the write before.
     const mark = await readFile(join(before, "high-water"));
     await log.write({ entries: [entryAt(count + 1)], sync: true });
@@ -87,7 +90,7 @@ describe("level log after damage", () => {
     assert.ok(torn > 0 && bytes.length > 0);
     await truncate(wal, torn - 4);
     await writeFile(join(before, "high-water"), mark);
-    const again = await LevelLog.open(before);
+    const again = await LevelLog.open(before, { seal });
     assert.equal(again.load().entries.length, count);
     await again.write({ entries: [entryAt(count + 1)], sync: true });
     await again.close();
@@ -95,8 +98,8 @@ describe("level log after damage", () => {
 
   it("is held by one process only", async () => {
     const copy = join(folder, "held");
-    const log = await LevelLog.open(copy);
-    await assert.rejects(LevelLog.open(copy), (error) => isClusterError(error));
+    const log = await LevelLog.open(copy, { seal });
+    await assert.rejects(LevelLog.open(copy, { seal }), (error) => isClusterError(error));
     await log.close();
   });
 });
