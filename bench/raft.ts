@@ -13,7 +13,7 @@ import { programPath, startGroup } from "./raft-group.ts";
 import { rawGroupCommit } from "./raw-group-commit.ts";
 
 // Agreed writes a second, ours beside etcd's, by the same client in one sitting.
-// Usage: raft [--seconds N] [--rounds N] [--managers 1,3] [--clients 1,16,256] [--only skep|etcd] [--json FILE] [--profile FOLDER]
+// Usage: raft [--seconds N] [--rounds N] [--managers 1,3] [--clients 1,16,256] [--only skep|etcd] [--json FILE] [--profile FOLDER] [--node-flags FLAGS]
 
 const { values: options } = parseArgs({
   options: {
@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     only: { type: "string" },
     json: { type: "string" },
     profile: { type: "string" },
+    "node-flags": { type: "string", default: "" },
   },
 });
 const numbers = (text: string): number[] => text.split(",").map(Number);
@@ -125,7 +126,8 @@ async function start(side: Side, hosts: readonly TestHost[]): Promise<RunningGro
     ca.identity(`m${at + 1}`, "manager", undefined, [ip]),
   );
   const { profile } = options;
-  const flags = profile === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profile];
+  const flags = options["node-flags"].split(" ").filter((flag) => flag !== "");
+  if (profile !== undefined) flags.push("--cpu-prof", "--cpu-prof-dir", profile);
   return side === "etcd"
     ? await startEtcd(hosts, identities)
     : await startGroup(hosts, identities, flags);

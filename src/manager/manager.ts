@@ -111,6 +111,7 @@ export class Manager {
     this.control = createControlApi({
       local: () => this.#localWhenLeading(),
       leaderAddress: () => this.leaderAddress(),
+      leaderlessMs: () => this.#raft?.status().leaderlessMs ?? 0,
       store,
       channels,
       clock,

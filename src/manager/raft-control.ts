@@ -12,6 +12,8 @@ export interface RaftControl {
     readonly isLeader: boolean;
     /** 0 = none known. */
     readonly leaderId: number;
+    /** For how long none has been known. */
+    readonly leaderlessMs: number;
     readonly members: readonly RaftMember[];
     readonly learners: readonly number[];
   };

@@ -12,6 +12,8 @@ export interface LeaderForwardOptions<Api> {
   readonly local: () => Api | undefined;
   /** Where the leader listens, as far as this node knows. */
   readonly leaderAddress: () => string | undefined;
+  /** For how long no leader has been known, milliseconds; 0 when absent. */
+  readonly leaderlessMs?: () => number;
   /** Whether repeating a method of this name (as in the proto file) changes nothing. */
   readonly isRead: (method: string) => boolean;
   /** How long a call may take in all, looking for a leader included; 10,000 when absent. */
@@ -24,11 +26,17 @@ export interface LeaderForwardDeps {
   readonly random: Random;
 }
 
+/**
+ * How long an election may take: up to two election timeouts and a lost round. When there has been no leader for longer, too few
+ * managers are there to elect one, and waiting is of no use.
+ */
+const electionMsMax = 3_000;
+
 type Method = (request: object) => Promise<unknown>;
 
 /**
  * The unary methods of a service, done by the leader wherever it is: here, or at its address. While
- * there is no leader a call waits for one until its time is up (UNAVAILABLE). A write is repeated only
+ * there is no leader a call waits for one until its time is up, or an election would be over (UNAVAILABLE). A write is repeated only
  * after an error which proves that it was not done; a write whose fate is unknown is UNAVAILABLE.
  */
 export function createLeaderApi<Api extends object>(
@@ -72,10 +80,15 @@ async function callLeader<Api extends object>(
       // The address the refusing node names is tried once, then our own knowledge counts again.
       hint = error.details["leaderAddress"] || undefined;
     }
+    if (isLeaderless(options)) throw lastError ?? noLeader();
     const waitMs = backoff.nextMs();
     if (clock.monotonic() + waitMs >= deadline) throw lastError ?? noLeader();
     await sleep(clock, waitMs);
   }
+}
+
+function isLeaderless<Api>({ leaderlessMs, leaderAddress }: LeaderForwardOptions<Api>): boolean {
+  return (leaderlessMs?.() ?? 0) >= electionMsMax && leaderAddress() === undefined;
 }
 
 /** Whether a call that failed with `error` may be sent again without doing the work twice. */

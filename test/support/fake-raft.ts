@@ -47,6 +47,7 @@ export class FakeRaft implements RaftControl {
       term: this.#term,
       isLeader: this.leaderId === this.ownId,
       leaderId: this.leaderId,
+      leaderlessMs: 0,
       members: this.members,
       learners: [],
     };

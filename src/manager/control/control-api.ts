@@ -24,13 +24,14 @@ export interface ControlApiDeps {
   /** Undefined unless this manager leads. */
   readonly local: () => ControlMethods | undefined;
   readonly leaderAddress: () => string | undefined;
+  readonly leaderlessMs?: () => number;
   readonly store: Pick<Store, "subscribe">;
   readonly channels: Pick<ChannelPool, "unary">;
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/** Calls the leader, here or elsewhere. UNAVAILABLE with Swarm's text when there is none for 5 s. */
+/** Calls the leader, here or elsewhere. UNAVAILABLE with Swarm's text when there is none for 5 s, or has been none for 3 s. */
 export function createControlApi(deps: ControlApiDeps): ControlApi {
   const { channels, clock, random } = deps;
   const completed = new WeakMap<ControlMethods, ControlMethods>();
@@ -46,6 +47,7 @@ export function createControlApi(deps: ControlApiDeps): ControlApi {
       service: "Control",
       local,
       leaderAddress: deps.leaderAddress,
+      ...(deps.leaderlessMs === undefined ? {} : { leaderlessMs: deps.leaderlessMs }),
       isRead: (method) => /^(Get|List)/.test(method),
       timeoutMs: callTimeoutMs,
     },

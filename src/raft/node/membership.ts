@@ -27,6 +27,11 @@ export class Membership {
     return [...this.#members.values()].sort((a, b) => a.raftId - b.raftId);
   }
 
+  /** What goes with a snapshot of now. */
+  infoAt(index: number, term: number): SnapshotInfo {
+    return { index, term, confState: this.#confState, members: this.members };
+  }
+
   get(raftId: number): RaftMember | undefined {
     return this.#members.get(raftId);
   }

@@ -66,6 +66,8 @@ export interface RaftNodeStatus {
   readonly isLeader: boolean;
   /** 0 = none known. */
   readonly leaderId: number;
+  /** For how long none has been known. */
+  readonly leaderlessMs: number;
   readonly commit: number;
   readonly applied: number;
   readonly lastIndex: number;

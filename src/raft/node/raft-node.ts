@@ -82,7 +82,7 @@ export class RaftNode {
     });
     if (booted.snapshot !== undefined) this.#membership.restore(booted.snapshot);
     this.#applied = booted.snapshot?.index ?? 0;
-    this.#standing = new Standing(booted.mirror.initialState().hardState.term, deps.log);
+    this.#standing = new Standing(booted.mirror.initialState().hardState.term, deps);
     const { raftId: id, electionTicks, heartbeatTicks } = options;
     const config = { ...defaultRaftConfig, id, electionTicks, heartbeatTicks };
     this.#raw = new RawNode(
@@ -187,6 +187,7 @@ export class RaftNode {
       role: raw.role,
       isLeader: this.#standing.isLeading,
       leaderId: raw.leaderId,
+      leaderlessMs: this.#standing.leaderlessMs,
       commit: raw.commit,
       applied: this.#applied,
       lastIndex: this.#mirror.lastIndex(),
@@ -299,10 +300,7 @@ export class RaftNode {
     this.#standing.applied(last.term, last.index);
     this.#reads.applied(this.#applied);
     const { index, term } = last;
-    this.#snapshotter.applied(index, bytes, () => {
-      const { confState, members } = this.#membership;
-      return { index, term, confState, members };
-    });
+    this.#snapshotter.applied(index, bytes, () => this.#membership.infoAt(index, term));
     this.#loop.schedule();
   }
 

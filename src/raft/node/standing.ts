@@ -1,3 +1,4 @@
+import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { SoftState } from "../core/types.ts";
 import type { RaftMember } from "../storage/snapshot-store.ts";
@@ -5,16 +6,20 @@ import type { LeadershipEvent } from "./raft-node-options.ts";
 
 /** How this node stands in the group, as of now, and those who want to hear of changes. */
 export class Standing {
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #leadershipListeners = new Set<(event: LeadershipEvent) => void>();
   readonly #memberListeners = new Set<(members: readonly RaftMember[]) => void>();
   #soft: SoftState = { leaderId: 0, role: "follower" };
   #term: number;
   #leading = false;
+  #leaderlessSinceMs: number | undefined;
 
-  constructor(term: number, log: Logger) {
+  constructor(term: number, { clock, log }: { readonly clock: Clock; readonly log: Logger }) {
     this.#term = term;
+    this.#clock = clock;
     this.#log = log;
+    this.#leaderlessSinceMs = clock.monotonic();
   }
 
   /** The core's leader: of this node too as soon as it has won, before it may serve. */
@@ -30,6 +35,12 @@ export class Standing {
   /** 0 = none known. */
   get leaderId(): number {
     return this.#soft.leaderId;
+  }
+
+  /** For how long no leader has been known, milliseconds. */
+  get leaderlessMs(): number {
+    const sinceMs = this.#leaderlessSinceMs;
+    return sinceMs === undefined ? 0 : this.#clock.monotonic() - sinceMs;
   }
 
   onLeadership(listener: (event: LeadershipEvent) => void): () => void {
@@ -50,6 +61,8 @@ export class Standing {
   change(soft: SoftState): boolean {
     const before = this.#soft;
     this.#soft = soft;
+    if (soft.leaderId !== 0) this.#leaderlessSinceMs = undefined;
+    else this.#leaderlessSinceMs ??= this.#clock.monotonic();
     const wasLeading = this.#leading;
     if (soft.role !== "leader") this.#leading = false;
     if (soft.leaderId !== before.leaderId || wasLeading !== this.#leading) {

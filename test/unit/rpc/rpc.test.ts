@@ -278,6 +278,44 @@ describe("rpc over mutual TLS", () => {
   });
 });
 
+describe("a call without a leader", () => {
+  const cases: { name: string; leaderlessMs: number; wantMs: number }[] = [
+    { name: "waits for an election", leaderlessMs: 0, wantMs: 3_000 },
+    { name: "waits for what is left of it", leaderlessMs: 2_000, wantMs: 1_000 },
+    { name: "fails at once when no election can be won", leaderlessMs: 3_000, wantMs: 0 },
+  ];
+  for (const { name, leaderlessMs, wantMs } of cases) {
+    it(name, async () => {
+      let nowMs = 0;
+      const api = createLeaderApi<UnaryApi<ControlClient>>(
+        {
+          service: "Control",
+          local: () => undefined,
+          leaderAddress: () => undefined,
+          leaderlessMs: () => leaderlessMs + nowMs,
+          isRead: () => true,
+          timeoutMs: 5_000,
+        },
+        {
+          channels: { unary: () => assert.fail("there is nobody to call") },
+          clock: {
+            now: () => nowMs,
+            monotonic: () => nowMs,
+            setTimer(delayMs, fn) {
+              nowMs += delayMs;
+              queueMicrotask(fn);
+              return { cancel: () => {} };
+            },
+          },
+          random: systemRandom,
+        },
+      );
+      await assert.rejects(api.listNodes({}), (error) => isClusterError(error, "UNAVAILABLE"));
+      assert.ok(nowMs >= wantMs && nowMs <= wantMs + 500, `after ${nowMs} ms`);
+    });
+  }
+});
+
 class ChangeableIdentity implements IdentitySource {
   #identity: TlsIdentity;
   readonly #listeners = new Set<(identity: TlsIdentity) => void>();
