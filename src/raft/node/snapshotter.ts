@@ -74,7 +74,7 @@ export class Snapshotter {
       if (snapshot === undefined) {
         throw new ClusterError("NOT_FOUND", `snapshot ${index} was replaced by a newer one`);
       }
-      await transport.sendSnapshot(message, snapshot, snapshots.read(snapshot));
+      await transport.sendSnapshot(message, snapshot, () => snapshots.read(snapshot));
       ok = true;
       log.info({ to: message.to, index }, "sent a raft snapshot");
     } catch (err) {

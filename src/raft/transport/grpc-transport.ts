@@ -2,15 +2,15 @@ import type { Clock } from "../../base/clock.ts";
 import { ClusterError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
-import type { SnapshotAck } from "../../gen/skep/SnapshotAck.ts";
-import type { SnapshotChunkInput } from "../../gen/skep/SnapshotChunk.ts";
 import type { ChannelPool } from "../../rpc/channel-pool.ts";
 import type { Message } from "../core/types.ts";
-import { snapshotInfoToProto } from "../storage/snapshot-info-codec.ts";
 import type { RaftMember, StoredSnapshot } from "../storage/snapshot-store.ts";
-import { messageToProto } from "./message-codec.ts";
+import { IncomingSnapshots } from "./incoming-snapshots.ts";
+import { sendSnapshot } from "./outgoing-snapshot.ts";
 import { Peer } from "./peer.ts";
+import type { RaftReceiver } from "./raft-service.ts";
 import type { RaftTransport, TransportHandler } from "./raft-transport.ts";
+import { Senders } from "./senders.ts";
 
 export interface GrpcTransportOptions {
   readonly raftId: number;
@@ -27,8 +27,6 @@ export interface GrpcTransportDeps {
   readonly onRefused?: (reason: string) => void;
 }
 
-const chunkBytesMax = 1024 * 1024;
-
 /** Sends over one gRPC stream a peer; the receiving side is `raftService`. */
 export class GrpcTransport implements RaftTransport {
   readonly #options: GrpcTransportOptions;
@@ -36,25 +34,42 @@ export class GrpcTransport implements RaftTransport {
   readonly #log: Logger;
   readonly #peers = new Map<number, Peer>();
   readonly #abort = new AbortController();
+  readonly #senders = new Senders();
+  readonly #incoming: IncomingSnapshots;
   #handler: TransportHandler | undefined;
+  #receiver: RaftReceiver | undefined;
 
   constructor(options: GrpcTransportOptions, deps: GrpcTransportDeps) {
     this.#options = options;
     this.#deps = deps;
     this.#log = deps.log.child({ module: "raft-transport" });
+    this.#incoming = new IncomingSnapshots({}, deps);
   }
 
   start(handler: TransportHandler): void {
     this.#handler = handler;
+    const senders = this.#senders;
+    this.#receiver = {
+      admit: (nodeId) => senders.admit(nodeId),
+      receive: (nodeId, message) => {
+        senders.check(nodeId, message);
+        handler.receive(message);
+      },
+      receiveSnapshot: async (nodeId, message, snapshot, parts) => {
+        senders.check(nodeId, message);
+        return await this.#incoming.receive(handler, message, snapshot, parts);
+      },
+    };
   }
 
-  /** The node behind, for `raftService`. */
-  get handler(): TransportHandler | undefined {
-    return this.#handler;
+  /** The node behind, and who may speak to it, for `raftService`. */
+  get handler(): RaftReceiver | undefined {
+    return this.#receiver;
   }
 
   setMembers(members: readonly RaftMember[]): void {
     if (this.#abort.signal.aborted) return;
+    this.#senders.setMembers(members);
     const wanted = new Map(members.map((member) => [member.raftId, member.address]));
     for (const [raftId, peer] of this.#peers) {
       if (wanted.get(raftId) === peer.address) continue;
@@ -76,46 +91,23 @@ export class GrpcTransport implements RaftTransport {
   async sendSnapshot(
     message: Message,
     snapshot: StoredSnapshot,
-    chunks: AsyncIterable<Uint8Array>,
+    read: () => AsyncIterable<Uint8Array>,
   ): Promise<void> {
     const peer = this.#peers.get(message.to);
     if (peer === undefined) {
       throw new ClusterError("NOT_FOUND", `raft member ${message.to} has no known address`);
     }
-    const upload = this.#deps.channels.upload<SnapshotChunkInput, SnapshotAck>(
-      peer.address,
-      "Raft",
-      "SendSnapshot",
+    await sendSnapshot(
       {
+        address: peer.address,
+        message,
+        snapshot,
+        read,
         timeoutMs: this.#options.snapshotTimeoutMs ?? 5 * 60_000,
         signal: this.#abort.signal,
       },
+      { ...this.#deps, log: this.#log },
     );
-    let offset = 0;
-    try {
-      const metadata = { ...snapshotInfoToProto(snapshot), sizeBytes: snapshot.sizeBytes };
-      await upload.write({ message: { ...messageToProto(message), snapshot: metadata } });
-      for await (const chunk of chunks) {
-        for (let at = 0; at < chunk.length; at += chunkBytesMax) {
-          const data = chunk.subarray(at, at + chunkBytesMax);
-          await upload.write({ offset, data });
-          offset += data.length;
-        }
-      }
-      upload.end();
-    } catch (error) {
-      upload.cancel();
-      // The peer's own reason, when it has one, says more than a broken stream.
-      await upload.response;
-      throw error;
-    }
-    const ack = await upload.response;
-    if (ack.receivedBytes !== offset) {
-      throw new ClusterError(
-        "DATA_LOSS",
-        `raft member ${message.to} took ${ack.receivedBytes} of ${offset} bytes of a snapshot`,
-      );
-    }
   }
 
   reachable(raftId: number): boolean {
@@ -124,6 +116,7 @@ export class GrpcTransport implements RaftTransport {
 
   async stop(): Promise<void> {
     this.#abort.abort();
+    this.#incoming.stop();
     for (const peer of this.#peers.values()) peer.stop();
     this.#peers.clear();
   }

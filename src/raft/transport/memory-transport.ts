@@ -75,13 +75,13 @@ class MemoryTransport implements RaftTransport {
   async sendSnapshot(
     message: Message,
     snapshot: StoredSnapshot,
-    chunks: AsyncIterable<Uint8Array>,
+    read: () => AsyncIterable<Uint8Array>,
   ): Promise<void> {
     const receiver = this.#network.route(this.#raftId, message.to);
     if (receiver === undefined || !this.#members.has(message.to)) {
       throw new ClusterError("UNAVAILABLE", `raft member ${message.to} cannot be reached`);
     }
-    await receiver.receiveSnapshot(message, snapshot, chunks);
+    await receiver.receiveSnapshot(message, snapshot, read());
   }
 
   reachable(raftId: number): boolean {

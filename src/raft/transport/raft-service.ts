@@ -2,15 +2,33 @@ import { ClusterError } from "../../base/errors.ts";
 import type { RaftHandlers } from "../../gen/skep/Raft.ts";
 import type { SnapshotChunk } from "../../gen/skep/SnapshotChunk.ts";
 import type { ServiceHandlers } from "../../rpc/api.ts";
+import type { CallContext } from "../../rpc/call.ts";
 import type { RoleRule } from "../../rpc/roles.ts";
+import type { Message } from "../core/types.ts";
 import { snapshotInfoFromProto } from "../storage/snapshot-info-codec.ts";
+import type { StoredSnapshot } from "../storage/snapshot-store.ts";
+import type { SnapshotPart } from "./incoming-snapshots.ts";
 import { messageFromProto } from "./message-codec.ts";
-import type { TransportHandler } from "./raft-transport.ts";
+
+/** What peers' calls come to. `nodeId` is of the caller's certificate. */
+export interface RaftReceiver {
+  /** A stream begins. PERMISSION_DENIED for a member that was removed. */
+  admit(nodeId: string): void;
+  /** PERMISSION_DENIED when the node may not speak as `message.from`. */
+  receive(nodeId: string, message: Message): void;
+  /** A stream with a snapshot, or a part of it; resolves with how many of its bytes are here. */
+  receiveSnapshot(
+    nodeId: string,
+    message: Message,
+    snapshot: StoredSnapshot,
+    parts: AsyncIterator<SnapshotPart>,
+  ): Promise<number>;
+}
 
 export interface RaftServiceOptions {
   readonly raftId: number;
-  /** The node, once it runs. */
-  readonly handler: () => TransportHandler | undefined;
+  /** The transport's, once the node runs. */
+  readonly handler: () => RaftReceiver | undefined;
 }
 
 export interface RaftService {
@@ -25,17 +43,19 @@ export function raftService(options: RaftServiceOptions): RaftService {
     service: "Raft",
     roles: { StreamMessages: "manager", SendSnapshot: "manager" },
     handlers: {
-      async streamMessages(messages, _context, stream) {
-        const handler = running(options);
+      async streamMessages(messages, context, stream) {
+        const receiver = running(options);
+        const nodeId = callerOf(context);
+        receiver.admit(nodeId);
         await stream.write({}); // tells the sender that we are there
         for await (const message of messages) {
           // An address that was reused must not get another member's messages.
           if (message.to !== options.raftId) throw notHere(message.to);
-          handler.receive(messageFromProto(message));
+          receiver.receive(nodeId, messageFromProto(message));
         }
       },
-      async sendSnapshot(chunks) {
-        const handler = running(options);
+      async sendSnapshot(chunks, context) {
+        const receiver = running(options);
         const reader = chunks[Symbol.asyncIterator]();
         const first = await reader.next();
         const head = first.done === true ? null : first.value.message;
@@ -43,40 +63,39 @@ export function raftService(options: RaftServiceOptions): RaftService {
           throw new ClusterError("INVALID_ARGUMENT", "a snapshot starts with its metadata");
         }
         if (head.to !== options.raftId) throw notHere(head.to);
-        const received = { bytes: 0 };
         const { sizeBytes } = head.snapshot;
         const snapshot = { ...snapshotInfoFromProto(head.snapshot), sizeBytes };
         const message = messageFromProto(head);
-        await handler.receiveSnapshot(message, snapshot, dataOf(reader, sizeBytes, received));
-        return { receivedBytes: received.bytes };
+        const parts = partsOf(reader);
+        const nodeId = callerOf(context);
+        return { receivedBytes: await receiver.receiveSnapshot(nodeId, message, snapshot, parts) };
       },
     },
   };
 }
 
-async function* dataOf(
+async function* partsOf(
   reader: AsyncIterator<SnapshotChunk>,
-  sizeBytes: number,
-  received: { bytes: number },
-): AsyncGenerator<Uint8Array, void, void> {
+): AsyncGenerator<SnapshotPart, void, void> {
   for (;;) {
     const next = await reader.next();
-    if (next.done === true) break;
+    if (next.done === true) return;
     const { offset, data } = next.value;
-    if (offset !== received.bytes) {
-      throw new ClusterError("DATA_LOSS", `a snapshot chunk at ${received.bytes} is missing`);
-    }
-    received.bytes += data.length;
-    yield data;
-  }
-  // A sender that went away may look like one that has finished.
-  if (received.bytes !== sizeBytes) {
-    const text = `a snapshot of ${sizeBytes} bytes ended after ${received.bytes}`;
-    throw new ClusterError("DATA_LOSS", text);
+    yield { offset, data };
   }
 }
 
-function running({ handler }: RaftServiceOptions): TransportHandler {
+function callerOf({ peer }: CallContext): string {
+  if (peer === undefined) {
+    throw new ClusterError(
+      "UNAUTHENTICATED",
+      "raft takes messages of this cluster's managers only",
+    );
+  }
+  return peer.nodeId;
+}
+
+function running({ handler }: RaftServiceOptions): RaftReceiver {
   const node = handler();
   if (node === undefined) throw new ClusterError("UNAVAILABLE", "raft is not running here yet");
   return node;

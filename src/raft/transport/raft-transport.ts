@@ -26,11 +26,14 @@ export interface RaftTransport {
   setMembers(members: readonly RaftMember[]): void;
   /** Queues the message for `message.to`. Never waits; a full queue loses its oldest message. */
   send(message: Message): void;
-  /** Resolves when the peer has taken the whole snapshot, rejects otherwise. Bounded in time. */
+  /**
+   * Resolves when the peer has taken the whole snapshot, rejects otherwise. Bounded in time. `read` gives its bytes from the
+   * first one on; it is called again when a stream broke, and only what is not there yet is sent.
+   */
   sendSnapshot(
     message: Message,
     snapshot: StoredSnapshot,
-    chunks: AsyncIterable<Uint8Array>,
+    read: () => AsyncIterable<Uint8Array>,
   ): Promise<void>;
   /** Whether there is a working connection to this peer. */
   reachable(raftId: number): boolean;
