@@ -4,6 +4,7 @@ import type { SwarmJson, SwarmSpecJson } from "../../rest/wire/swarm.ts";
 import type { InfoJson } from "../../rest/wire/system.ts";
 import { collect, type OpenSession, type Session } from "../session.ts";
 import { parseChoice, parseCount, parseDuration } from "../values.ts";
+import { addUnlockCommands, parseAutolock, tellUnlockKey } from "./swarm-unlock.ts";
 
 const availabilities = ["active", "pause", "drain"] as const;
 
@@ -13,6 +14,7 @@ interface SettingFlags {
   dispatcherHeartbeat?: string;
   taskHistoryLimit?: string;
   snapshotInterval?: string;
+  autolock?: string | boolean;
 }
 
 interface InitOptions extends SettingFlags {
@@ -52,6 +54,7 @@ export function addSwarmCommands(program: Command, open: OpenSession): void {
     .option("--dispatcher-heartbeat <duration>", "time between heartbeats (default 5s)")
     .option("--task-history-limit <n>", "dead tasks kept per slot (default 5)")
     .option("--snapshot-interval <n>", "log entries between snapshots (default 10000)")
+    .option("--autolock [true|false]", "managers need a key after a restart")
     .action(async (options: InitOptions) => init(open(), options));
   swarm
     .command("join")
@@ -79,7 +82,9 @@ export function addSwarmCommands(program: Command, open: OpenSession): void {
     .option("--dispatcher-heartbeat <duration>", "time between heartbeats")
     .option("--task-history-limit <n>", "dead tasks kept per slot")
     .option("--snapshot-interval <n>", "log entries between snapshots")
+    .option("--autolock [true|false]", "whether managers need a key after a restart")
     .action(async (options: SettingFlags) => update(open(), options));
+  addUnlockCommands(swarm, open);
   swarm
     .command("leave")
     .description("Leave the swarm")
@@ -115,6 +120,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
   session.print(
     "\nTo add a manager to this swarm, run 'skep swarm join-token manager' and follow the instructions.",
   );
+  if (body.Spec.EncryptionConfig.AutoLockManagers) await tellUnlockKey(session);
 }
 
 async function join(session: Session, remote: string, options: JoinOptions): Promise<void> {
@@ -177,8 +183,11 @@ async function update(session: Session, options: SettingFlags): Promise<void> {
     rotateManagerToken: false,
     rotateManagerUnlockKey: false,
   };
-  await session.client.post("/swarm/update", { query, body: withSettings(Spec, options) });
+  const body = withSettings(Spec, options);
+  await session.client.post("/swarm/update", { query, body });
   session.print("Swarm updated.");
+  const locked = (spec: SwarmSpecJson): boolean => spec.EncryptionConfig.AutoLockManagers;
+  if (locked(body) && !locked(Spec)) await tellUnlockKey(session);
 }
 
 const defaultSpec: SwarmSpecJson = {
@@ -208,6 +217,9 @@ function withSettings(before: SwarmSpecJson, flags: SettingFlags): SwarmSpecJson
   }
   if (flags.certExpiry !== undefined) {
     spec.CAConfig.NodeCertExpiry = parseDuration("--cert-expiry", flags.certExpiry);
+  }
+  if (flags.autolock !== undefined) {
+    spec.EncryptionConfig = { AutoLockManagers: parseAutolock(flags.autolock) };
   }
   return spec;
 }
