@@ -28,7 +28,7 @@ export function parseDotenv(
   const own = new Map<string, string>();
   const lookUp: Variables = (name) => own.get(name) ?? variables(name);
   const pattern =
-    /[^\S\n]*(?:export[^\S\n]+)?(?:([A-Za-z_][\w.-]*)[^\S\n]*(?:=[^\S\n]*(?:'([^']*)'|"((?:\\[^]|[^"\\])*)"|([^\n]*)))?)?([^\n]*)(?:\n|$)/y;
+    /[^\S\n]*(?:export[^\S\n]+)?(?:([A-Za-z_][\w.-]*)[^\S\n]*(?:=[^\S\n]*(?:'([^']*)'|"((?:\\[\s\S]|[^"\\])*)"|([^\n]*)))?)?([^\n]*)(?:\n|$)/y;
   const source = text.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n");
   while (pattern.lastIndex < source.length) {
     const start = pattern.lastIndex;
@@ -42,7 +42,7 @@ export function parseDotenv(
       continue;
     }
     try {
-      const value = valueOf(single, double, bare, lookUp);
+      const value = valueText(single, double, bare, lookUp);
       if (value !== undefined) own.set(name, value);
       assignments.push({ name, value, line });
     } catch (error) {
@@ -53,7 +53,7 @@ export function parseDotenv(
   return { assignments, problems };
 }
 
-function valueOf(
+function valueText(
   single: string | undefined,
   double: string | undefined,
   bare: string | undefined,
