@@ -49,7 +49,7 @@ export function nodeInfo(input: {
     defaultRuntime: "runc",
     runtimes: [{ name: "runc", path: "runc" }],
     labels: Object.entries(config.labels).map(([key, value]) => `${key}=${value}`),
-    insecureRegistries: ["127.0.0.0/8", ...config.insecureRegistries],
+    insecureRegistries: config.insecureRegistries,
     registryMirrors: [],
     httpProxy: "",
     httpsProxy: "",

@@ -8,6 +8,7 @@ import { badRequest, clusterGet } from "../http/http-error.ts";
 import { queryFlag, queryVersion } from "../http/query.ts";
 import { created, empty, ok, type Reply } from "../http/reply.ts";
 import { param, type RestContext, type RestRequest, type Route } from "../http/request.ts";
+import { randomName } from "../random-name.ts";
 import { acceptedFilters, excludesContainers, serviceFilters } from "../translate/list-filters.ts";
 import { serviceJson } from "../translate/service.ts";
 import { withDefaults } from "../translate/service-defaults.ts";
@@ -42,8 +43,14 @@ async function list(request: RestRequest, { backend }: RestContext): Promise<Rep
   );
 }
 
-async function create(request: RestRequest, { backend }: RestContext): Promise<Reply> {
-  const spec = withRegistryAuth(request, readServiceSpec(await readJson(request)));
+async function create(request: RestRequest, { backend, random }: RestContext): Promise<Reply> {
+  const given = withRegistryAuth(request, readServiceSpec(await readJson(request)));
+  const spec = given.annotations?.name
+    ? given
+    : {
+        ...given,
+        annotations: { labels: {}, ...given.annotations, name: randomName(random) },
+      };
   const { service, warnings } = await backend.cluster.createService({ spec });
   return created({
     ID: must(service, "the created service").id,

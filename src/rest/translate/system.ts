@@ -172,13 +172,15 @@ function registryConfig(data: NodeInfoData): object {
     Secure: secure,
     Official: official,
   });
+  const cidrs = data.insecureRegistries.filter((name) => /\/\d+$/.test(name));
+  const hosts = data.insecureRegistries.filter((name) => !/\/\d+$/.test(name));
   return {
     AllowNondistributableArtifactsCIDRs: null,
     AllowNondistributableArtifactsHostnames: null,
-    InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8"],
+    InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8", ...cidrs],
     IndexConfigs: Object.fromEntries([
       ["docker.io", index("docker.io", true, true, data.registryMirrors)],
-      ...data.insecureRegistries.map((name) => [name, index(name, false, false, [])]),
+      ...hosts.map((name) => [name, index(name, false, false, [])]),
     ]),
     Mirrors: data.registryMirrors.length === 0 ? null : data.registryMirrors,
   };

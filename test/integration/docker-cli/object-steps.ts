@@ -1,0 +1,131 @@
+import type { StepGroup } from "../../support/command-steps.ts";
+
+/** Commands about images, networks, secrets, configs and volumes. */
+export const objectSteps: readonly StepGroup[] = [
+  {
+    title: "images",
+    steps: [
+      { run: "image ls --format '{{.Repository}}:{{.Tag}}'", out: /^skep-web:1$/m },
+      { run: "images -q", out: /^[0-9a-f]{12}$/m },
+      { run: "image inspect skep-web:1 --format '{{.Architecture}}'", out: /^amd64$|^arm64$/m },
+      { run: "image inspect nosuch", exit: 1, err: /[Nn]o such image: nosuch/ },
+      { run: "image tag skep-web:1 skep-web:extra" },
+      { run: "image ls skep-web:extra --format '{{.Tag}}'", out: /^extra$/m },
+      { run: "image rm skep-web:extra", out: /Untagged: skep-web:extra/ },
+      { run: "image rm nosuch", exit: 1, err: /[Nn]o such image: nosuch/ },
+      { run: "image tag nosuch a:b", exit: 1, err: /[Nn]o such image: nosuch/ },
+      { run: "image history nosuch", exit: 1, err: /.+/ },
+      { run: "pull 127.0.0.1:9/nosuch", exit: 1, err: /.+/ },
+    ],
+  },
+  {
+    title: "networks",
+    steps: [
+      { run: "network ls --filter driver=overlay --format '{{.Name}}'", out: /^ingress$/m },
+      { run: "network ls --format '{{.Name}}'", out: /^bridge$/m },
+      { run: "network create -d overlay back", out: /^\w{25}$/m, save: { name: "back" } },
+      { run: "network create -d overlay back", exit: 1, err: /already exists/ },
+      {
+        run: "network create -d overlay --subnet 10.77.0.0/24 --gateway 10.77.0.1 --label a=b sub",
+        out: /^\w{25}$/m,
+      },
+      {
+        run: "network inspect sub --format '{{(index .IPAM.Config 0).Subnet}}'",
+        out: /^10\.77\.0\.0\/24$/m,
+      },
+      { run: "network inspect sub --format '{{.Scope}} {{.Driver}}'", out: /^swarm overlay$/m },
+      { run: "network inspect sub --format '{{index .Labels \"a\"}}'", out: /^b$/m },
+      { run: "network create -d overlay --attachable --internal inside", out: /^\w{25}$/m },
+      {
+        run: "network inspect inside --format '{{.Attachable}} {{.Internal}}'",
+        out: /^true true$/m,
+      },
+      {
+        run: "network create -d overlay --subnet 10.77.0.0/33 bad",
+        exit: 1,
+        err: /10\.77\.0\.0\/33/,
+      },
+      { run: "network create -d nosuch bad", exit: 1, err: /nosuch/ },
+      { run: "network ls --filter label=a=b -q", out: /^\w{12}$/m },
+      { run: "network ls --filter name=sub --format '{{.Name}}'", out: /^sub$/m },
+      { run: "network ls --filter scope=swarm --no-trunc -q", out: /^\w{25}$/m },
+      { run: "network inspect nosuch", exit: 1, err: /network nosuch not found/i },
+      { run: "network rm sub inside", out: /^sub\ninside$/m },
+      { run: "network rm nosuch", exit: 1, err: /network nosuch not found/i },
+      { run: "network rm ingress", input: "n\n", out: /Are you sure/ },
+    ],
+  },
+  {
+    title: "secrets",
+    steps: [
+      {
+        run: "secret create password -",
+        input: "hunter2",
+        out: /^\w{25}$/m,
+        save: { name: "password" },
+      },
+      {
+        run: "secret create password -",
+        input: "again",
+        exit: 1,
+        err: /AlreadyExists|already exists/,
+      },
+      { run: "secret create --label tier=db labelled -", input: "x", out: /^\w{25}$/m },
+      {
+        run: "secret create empty -",
+        input: "",
+        exit: 1,
+        err: /data is empty|larger than 0/,
+      },
+      { run: "secret create a/b -", input: "x", exit: 1, err: /invalid name|use letters/ },
+      { run: "secret ls --format '{{.Name}}'", out: /^labelled\npassword$|^password\nlabelled$/m },
+      { run: "secret ls --filter label=tier=db --format '{{.Name}}'", out: /^labelled$/m },
+      { run: "secret ls --filter name=pass -q", out: /^\w{25}$/m },
+      { run: "secret inspect password --format '{{.Spec.Name}}'", out: /^password$/m },
+      { run: "secret inspect password --format '{{json .Spec.Data}}'", out: /^(null)?$/m },
+      { run: "secret inspect --pretty labelled", out: /tier=db/ },
+      {
+        run: "secret inspect nosuch",
+        exit: 1,
+        err: /[Nn]o such secret: nosuch|secret nosuch not found/i,
+      },
+      { run: "secret rm labelled", out: /^labelled$/m },
+      { run: "secret rm nosuch", exit: 1, err: /nosuch/ },
+    ],
+  },
+  {
+    title: "configs",
+    steps: [
+      { run: "config create settings -", input: "mode=fast\n", out: /^\w{25}$/m },
+      { run: "config create settings -", input: "x", exit: 1, err: /AlreadyExists|already exists/ },
+      {
+        run: "config create --template-driver golang templated -",
+        input: "task={{.Task.Name}}\n",
+        out: /^\w{25}$/m,
+      },
+      {
+        run: "config create --template-driver jinja bad -",
+        input: "x",
+        exit: 1,
+        err: /jinja|template/,
+      },
+      { run: "config ls --format '{{.Name}}'", out: /^settings$/m },
+      { run: "config inspect settings --format '{{.Spec.Name}}'", out: /^settings$/m },
+      { run: "config inspect --pretty settings", out: /Data:\s+mode=fast/ },
+      { run: "config inspect nosuch", exit: 1, err: /nosuch/ },
+      { run: "config rm nosuch", exit: 1, err: /nosuch/ },
+    ],
+  },
+  {
+    title: "volumes",
+    steps: [
+      { run: "volume create --label a=b data", out: /^data$/m },
+      { run: "volume ls --format '{{.Name}} {{.Driver}}'", out: /^data local$/m },
+      { run: "volume inspect data --format '{{.Scope}}'", out: /^local$/m },
+      { run: "volume inspect nosuch", exit: 1, err: /nosuch/ },
+      { run: "volume rm data", out: /^data$/m },
+      { run: "volume rm nosuch", exit: 1, err: /nosuch/ },
+      { run: "volume create -d nosuch bad", exit: 1, err: /nosuch/ },
+    ],
+  },
+];
