@@ -8,10 +8,12 @@ import type { NodeAvailability } from "../gen/skep/NodeAvailability.ts";
 import type { ChannelPool } from "../rpc/channel-pool.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
 import { parsePeerSubject } from "../rpc/roles.ts";
-import { readCertificate, subjectOf } from "./certificate.ts";
+import { readCertificate, subjectOf, validityOf } from "./certificate.ts";
 import { createKeyAndCsr } from "./csr.ts";
+import { proveExpired } from "./expired-proof.ts";
 import { callNodeCa } from "./join-channel.ts";
 import { type JoinToken, parseJoinToken, verifyDigest } from "./join-token.ts";
+import { isTrusted } from "./trust.ts";
 
 const callTimeoutMs = 10_000;
 const redirectsMax = 5;
@@ -68,33 +70,47 @@ export async function joinCluster(
       deps.clock.now() + callTimeoutMs,
     ),
   );
-  return identityOf(response, privateKeyPem, rootPem);
+  return identityOf(response, privateKeyPem, deps.clock);
 }
 
-/** A new key and certificate for a node that has one: renewal, or a new role. PERMISSION_DENIED when it was removed. */
+/**
+ * A new key and certificate for a node that has one, and the roots to trust from now on: renewal, a new role, a new root. One that has
+ * expired is proven by its key instead of by TLS. PERMISSION_DENIED when the node was removed, UNAUTHENTICATED when the old certificate is
+ * no longer good for anything, FAILED_PRECONDITION when the new one is not valid by this node's clock.
+ */
 export async function renewCertificate(
   identity: TlsIdentity,
   managers: readonly string[],
   channels: Pick<ChannelPool, "unary">,
+  clock: Pick<Clock, "now">,
 ): Promise<TlsIdentity> {
   const { privateKeyPem, csrPem } = createKeyAndCsr();
-  const input = { csr: Buffer.from(csrPem) };
-  const response = await atLeader(managers, (address) =>
-    channels.unary<IssueNodeCertificateRequestInput, IssueNodeCertificateResponse>(
-      address,
-      "NodeCa",
-      "IssueNodeCertificate",
-      input,
-      { timeoutMs: callTimeoutMs },
-    ),
-  );
+  const csr = Buffer.from(csrPem);
+  const ask = (input: IssueNodeCertificateRequestInput) =>
+    atLeader(managers, (address) =>
+      channels.unary<IssueNodeCertificateRequestInput, IssueNodeCertificateResponse>(
+        address,
+        "NodeCa",
+        "IssueNodeCertificate",
+        input,
+        { timeoutMs: callTimeoutMs },
+      ),
+    );
+  let response: IssueNodeCertificateResponse;
+  try {
+    response = await ask({ csr });
+  } catch (error) {
+    // The manager's TLS did not take our certificate; its clock decides that, not ours.
+    if (!isClusterError(error, "UNAUTHENTICATED")) throw error;
+    response = await ask({ csr, expired: proveExpired(identity, csr) });
+  }
   if (response.nodeId !== identity.nodeId) {
     throw new ClusterError(
       "INTERNAL",
       `the certificate is of ${response.nodeId}, not of this node`,
     );
   }
-  return identityOf(response, privateKeyPem, identity.rootCaPem);
+  return identityOf(response, privateKeyPem, clock);
 }
 
 /** Tries the addresses in turn, and first the leader that one of them names. */
@@ -121,25 +137,34 @@ async function atLeader<T>(
   throw lastError;
 }
 
-/** What the issuer gave, checked: our key, our root, and the names it told. */
-function identityOf(
-  response: IssueNodeCertificateResponse,
+/** What the issuer gave over a connection that proved it, checked: our key, its roots, the names it told, and our clock. */
+export function identityOf(
+  response: Pick<IssueNodeCertificateResponse, "certificate" | "rootCa" | "clusterId" | "nodeId">,
   privateKeyPem: string,
-  rootCaPem: string,
+  clock: Pick<Clock, "now">,
 ): TlsIdentity {
   const certificatePem = response.certificate.toString();
+  const rootCaPem = response.rootCa.toString();
   const certificate = readCertificate(certificatePem, "what the manager issued");
-  const root = readCertificate(rootCaPem, "the cluster's root");
   const peer = parsePeerSubject(subjectOf(certificate), response.clusterId);
   if (peer instanceof Error) throw new ClusterError("INTERNAL", peer.message);
   if (
     peer.nodeId !== response.nodeId ||
-    !certificate.verify(root.publicKey) ||
+    !isTrusted(certificatePem, rootCaPem) ||
     !certificate.checkPrivateKey(createPrivateKey(privateKeyPem))
   ) {
     throw new ClusterError(
       "INTERNAL",
       "the manager issued a certificate that is not for this node",
+    );
+  }
+  const { fromMs, untilMs } = validityOf(certificate);
+  const nowMs = clock.now();
+  if (nowMs < fromMs || nowMs >= untilMs) {
+    const here = new Date(nowMs).toISOString();
+    throw new ClusterError(
+      "FAILED_PRECONDITION",
+      `the clocks of this node and of the manager differ: the certificate issued now is valid from ${certificate.validFrom} to ${certificate.validTo}, and here it is ${here}; set the wrong clock right`,
     );
   }
   return { certificatePem, privateKeyPem, rootCaPem, clusterId: response.clusterId, ...peer };

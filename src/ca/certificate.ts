@@ -9,6 +9,7 @@ import {
   encode,
   explicit,
   integer,
+  nothing,
   octetString,
   oid,
   oids,
@@ -18,6 +19,8 @@ import {
 import { encodePem } from "./pem.ts";
 
 const serialBytes = 16;
+const rsaBitsMin = 2048;
+const rsaBitsMax = 8192;
 
 /** What is put into a certificate (RFC 5280 section 4.1). */
 export interface CertificateParts {
@@ -30,9 +33,9 @@ export interface CertificateParts {
   readonly extensions: readonly Asn1[];
 }
 
-/** A certificate signed with ECDSA and SHA-256, as PEM. Its serial number is random. */
+/** A certificate as PEM, signed as the issuer's key can (`signatureOf`). Its serial number is random. */
 export function buildCertificate(parts: CertificateParts): string {
-  const algorithm = sequence(oid(oids.ecdsaWithSha256));
+  const { digest, algorithm } = signatureOf(parts.issuerKey);
   const serial = randomBytes(serialBytes);
   serial[0] = (serial.readUInt8(0) & 0x7f) | 0x40; // positive and of full length
   const body = sequence(
@@ -45,8 +48,36 @@ export function buildCertificate(parts: CertificateParts): string {
     embed(parts.publicKey.export({ type: "spki", format: "der" })),
     explicit(3, sequence(...parts.extensions)),
   );
-  const signature = sign("sha256", encode(body), parts.issuerKey);
+  const signature = sign(digest, encode(body), parts.issuerKey);
   return encodePem(encode(sequence(body, algorithm, bitString(signature))), "CERTIFICATE");
+}
+
+/** How a key signs: ECDSA with SHA-256 or (P-384) SHA-384, RSA (PKCS#1 v1.5) with SHA-256. INVALID_ARGUMENT for other and for weak keys. */
+export function signatureOf(key: KeyObject): { digest: string; algorithm: Asn1 } {
+  const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === "ec" && namedCurve === "prime256v1") {
+    return { digest: "sha256", algorithm: sequence(oid(oids.ecdsaWithSha256)) };
+  }
+  if (key.asymmetricKeyType === "ec" && namedCurve === "secp384r1") {
+    return { digest: "sha384", algorithm: sequence(oid(oids.ecdsaWithSha384)) };
+  }
+  if (
+    key.asymmetricKeyType === "rsa" &&
+    modulusLength >= rsaBitsMin &&
+    modulusLength <= rsaBitsMax
+  ) {
+    return { digest: "sha256", algorithm: sequence(oid(oids.sha256WithRsa), nothing()) };
+  }
+  throw new ClusterError(
+    "INVALID_ARGUMENT",
+    `the root's key is ${keyName(key)}; give one on P-256 or P-384, or RSA of ${rsaBitsMin} to ${rsaBitsMax} bits`,
+  );
+}
+
+function keyName(key: KeyObject): string {
+  const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {};
+  const detail = namedCurve ?? (modulusLength === undefined ? "" : `${modulusLength} bits`);
+  return `${key.asymmetricKeyType ?? "no key pair"} ${detail}`.trim();
 }
 
 export function extension(type: string, isCritical: boolean, value: Asn1): Asn1 {

@@ -12,10 +12,13 @@ export interface DerValue {
 /** Identifier octets this house reads. */
 export const derTags = {
   integer: 0x02,
+  boolean: 0x01,
   bitString: 0x03,
+  octetString: 0x04,
   oid: 0x06,
   sequence: 0x30,
   context0: 0xa0,
+  context3: 0xa3,
 } as const;
 
 /**

@@ -12,6 +12,8 @@ export const oids = {
   organization: "2.5.4.10",
   organizationalUnit: "2.5.4.11",
   ecdsaWithSha256: "1.2.840.10045.4.3.2",
+  ecdsaWithSha384: "1.2.840.10045.4.3.3",
+  sha256WithRsa: "1.2.840.113549.1.1.11",
   subjectKeyIdentifier: "2.5.29.14",
   keyUsage: "2.5.29.15",
   subjectAltName: "2.5.29.17",
@@ -45,6 +47,10 @@ export function integer(bytes: Uint8Array): Asn1 {
 
 export function boolean(value: boolean): Asn1 {
   return asn1.create(universal, asn1.Type.BOOLEAN, false, value ? "\xff" : "\x00");
+}
+
+export function nothing(): Asn1 {
+  return asn1.create(universal, asn1.Type.NULL, false, "");
 }
 
 export function octetString(bytes: Uint8Array): Asn1 {

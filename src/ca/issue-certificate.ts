@@ -12,7 +12,13 @@ import {
   oids,
   sequence,
 } from "./der-writer.ts";
-import { backdateMs, keyIdentifier, parseRootCa, publicHalf, subjectDer } from "./root-ca.ts";
+import {
+  authorityKeyIdentifier,
+  backdateMs,
+  keyIdentifier,
+  parseRootCa,
+  subjectDer,
+} from "./root-ca.ts";
 
 /** Shorter lives would make a renewal a matter of luck; Swarm's minimum. */
 export const nodeCertLifeMinMs = 3_600_000;
@@ -39,9 +45,18 @@ export function issueCertificate(request: IssueRequest): string {
   const { nodeId, role, clusterId, nowMs } = request;
   const publicKey = publicKeyOfCsr(request.csrPem);
   const root = parseRootCa({ certificatePem: request.rootCert, privateKeyPem: request.rootKey });
-  const rootUntilMs = validityOf(root.certificate).untilMs;
+  const { fromMs: rootFromMs, untilMs: rootUntilMs } = validityOf(root.certificate);
   if (rootUntilMs <= nowMs) {
-    throw new ClusterError("FAILED_PRECONDITION", "the cluster's root certificate has expired");
+    throw new ClusterError(
+      "FAILED_PRECONDITION",
+      "the cluster's root certificate has expired by this manager's clock; check the clock, or rotate the root",
+    );
+  }
+  if (rootFromMs > nowMs) {
+    throw new ClusterError(
+      "FAILED_PRECONDITION",
+      "the cluster's root certificate is not valid yet by this manager's clock; set the clock right",
+    );
   }
   const lifeMs = Math.max(request.expiryMs, nodeCertLifeMinMs);
   const unit = organizationalUnits[role];
@@ -65,7 +80,7 @@ export function issueCertificate(request: IssueRequest): string {
       extension(
         oids.authorityKeyIdentifier,
         false,
-        sequence(implicit(0, keyIdentifier(publicHalf(root.privateKey)))),
+        sequence(implicit(0, authorityKeyIdentifier(root.certificate))),
       ),
       extension(
         oids.subjectAltName,

@@ -1,6 +1,7 @@
 import { ClusterError } from "../base/errors.ts";
 
 const pemCharsMax = 16 * 1024;
+const blocksMax = 16;
 
 /** The bytes of the one PEM block of this label that `text` must consist of. INVALID_ARGUMENT otherwise. */
 export function decodePem(text: string, label: string): Uint8Array {
@@ -23,6 +24,15 @@ export function encodePem(bytes: Uint8Array, label: string): string {
       .toString("base64")
       .match(/.{1,64}/g) ?? [];
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
+}
+
+/** The blocks of this label in a text that may hold several, each in the form of `encodePem`. At most 16; INVALID_ARGUMENT for more. */
+export function splitPem(text: string, label: string): string[] {
+  const blocks = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g)]
+    .filter(([, found]) => found === label)
+    .map(([block]) => encodePem(decodePem(block, label), label));
+  if (blocks.length > blocksMax) throw invalid(label, `comes more than ${blocksMax} times`);
+  return blocks;
 }
 
 function invalid(label: string, reason: string): ClusterError {

@@ -1,13 +1,12 @@
 import {
   createHash,
   createPrivateKey,
-  createPublicKey,
   generateKeyPairSync,
   type KeyObject,
   type X509Certificate,
 } from "node:crypto";
 import { ClusterError } from "../base/errors.ts";
-import { buildCertificate, extension, readCertificate } from "./certificate.ts";
+import { buildCertificate, extension, readCertificate, signatureOf } from "./certificate.ts";
 import { DerReader, derTags } from "./der-reader.ts";
 import {
   bitString,
@@ -18,6 +17,7 @@ import {
   sequence,
 } from "./der-writer.ts";
 
+const subjectKeyIdentifierOid = Buffer.from("551d0e", "hex"); // 2.5.29.14
 const yearMs = 365.25 * 24 * 3_600_000;
 const rootLifeMs = 20 * yearMs;
 /** Certificates count from an hour ago, so that a node whose clock is behind takes them too. */
@@ -76,10 +76,7 @@ export function parseRootCa(pem: RootCaPem): RootCa {
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new ClusterError("INVALID_ARGUMENT", "the root's key is not the root certificate's");
   }
-  const curve = privateKey.asymmetricKeyDetails?.namedCurve;
-  if (privateKey.asymmetricKeyType !== "ec" || curve !== "prime256v1") {
-    throw new ClusterError("INVALID_ARGUMENT", "the root's key is not a P-256 key");
-  }
+  signatureOf(privateKey);
   return { certificate, privateKey };
 }
 
@@ -103,7 +100,21 @@ export function keyIdentifier(publicKey: KeyObject): Uint8Array {
   return createHash("sha1").update(spki.expect(derTags.bitString).content.subarray(1)).digest();
 }
 
-/** The public half of a private key. */
-export function publicHalf(privateKey: KeyObject): KeyObject {
-  return createPublicKey(privateKey);
+/** The subject key identifier that an authority's certificate names, or the one of its key where it names none. */
+export function authorityKeyIdentifier(certificate: X509Certificate): Uint8Array {
+  const body = new DerReader(new DerReader(certificate.raw).expect(derTags.sequence).content);
+  const fields = new DerReader(body.expect(derTags.sequence).content);
+  while (!fields.atEnd) {
+    const field = fields.next();
+    if (field.tag !== derTags.context3) continue;
+    const extensions = new DerReader(new DerReader(field.content).expect(derTags.sequence).content);
+    while (!extensions.atEnd) {
+      const parts = new DerReader(extensions.expect(derTags.sequence).content);
+      if (!subjectKeyIdentifierOid.equals(parts.expect(derTags.oid).content)) continue;
+      let value = parts.next();
+      if (value.tag === derTags.boolean) value = parts.next();
+      return new DerReader(value.content).expect(derTags.octetString).content;
+    }
+  }
+  return keyIdentifier(certificate.publicKey);
 }

@@ -1,13 +1,13 @@
-import { X509Certificate } from "node:crypto";
 import { hostname } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Random } from "../base/random.ts";
-import { renewCertificate } from "../ca/ca-client.ts";
+import { readCertificate } from "../ca/certificate.ts";
 import { CertificateRenewer } from "../ca/renewer.ts";
-import { subjectDer } from "../ca/root-ca.ts";
+import { issuerInfo, issuerOf } from "../ca/trust.ts";
+import type { Node } from "../gen/skep/Node.ts";
 import type { NodeDescription } from "../gen/skep/NodeDescription.ts";
 import type { SessionMessage } from "../gen/skep/SessionMessage.ts";
 import type { NewCluster } from "../manager/cluster-init.ts";
@@ -20,6 +20,7 @@ import { Worker } from "../worker/worker.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { HostParts } from "./host-parts.ts";
 import { IdentityHolder } from "./identity-holder.ts";
+import { IdentityKeeper } from "./identity-keeper.ts";
 import type { KeyVault } from "./key-vault.ts";
 import type { LocalEvents } from "./local-events.ts";
 import { ManagerHost } from "./manager-host.ts";
@@ -45,6 +46,7 @@ export class Member {
   readonly #deps: MemberDeps;
   readonly #identity: IdentityHolder;
   readonly #channels: ChannelPool;
+  readonly #keeper: IdentityKeeper;
   readonly #renewer: CertificateRenewer;
   #state: MemberState;
   #managerHost: ManagerHost | undefined;
@@ -59,6 +61,16 @@ export class Member {
     this.#state = state;
     this.#identity = new IdentityHolder(identity);
     this.#channels = new ChannelPool({ identity: this.#identity, log, clock });
+    this.#keeper = new IdentityKeeper({
+      holder: this.#identity,
+      save: (changed) => deps.vault.saveIdentity(changed),
+      managers: () => this.managers(),
+      manager: () => this.manager(),
+      channels: this.#channels,
+      clock,
+      log: log.child({ module: "identity" }),
+    });
+    this.#identity.onChange(() => this.#worker?.describeAgain());
     this.#renewer = new CertificateRenewer({
       identity: this.#identity,
       renew: () => this.#renew(),
@@ -168,8 +180,8 @@ export class Member {
   }
 
   describe(): NodeDescription {
-    const { rootCaPem } = this.#identity.current();
-    const root = new X509Certificate(rootCaPem);
+    const { rootCaPem, certificatePem } = this.#identity.current();
+    const issuer = issuerOf(certificatePem, rootCaPem) ?? readCertificate(rootCaPem, "the root");
     return describeNode({
       hostname: hostname(),
       labels: this.#deps.config.labels,
@@ -177,8 +189,7 @@ export class Member {
       genericResources: this.#deps.config.genericResources,
       trust: {
         rootPem: rootCaPem,
-        subject: subjectDer(root),
-        publicKey: root.publicKey.export({ type: "spki", format: "der" }),
+        ...issuerInfo(issuer),
       },
     });
   }
@@ -231,6 +242,7 @@ export class Member {
   }
 
   #onSession(message: SessionMessage): void {
+    const before = this.#session;
     this.#session = message;
     const managers = message.managers.flatMap(({ peer }) => (peer === null ? [] : [peer.address]));
     if (managers.length > 0 && String(managers) !== String(this.#state.managers)) {
@@ -239,7 +251,15 @@ export class Member {
       });
     }
     const wanted = message.node?.role === "MANAGER" ? "manager" : "worker";
-    if (message.node !== null && wanted !== this.#identity.current().role) this.#renewer.renewNow();
+    const isAsked = isAskedToRenew(before?.node ?? null, message.node);
+    const hasRole = message.node === null || wanted === this.#identity.current().role;
+    // A locked node has no key to change anything with.
+    if (!this.isLocked && (isAsked || !hasRole)) this.#renewer.renewNow();
+    if (!this.isLocked) {
+      this.#keeper.trust(message.rootCa.toString()).catch((error: unknown) => {
+        this.#deps.log.warn({ err: errorMessage(error) }, "roots told by the manager not taken");
+      });
+    }
   }
 
   // Going on could only harm: with others that were left behind it might decide what the cluster does not know of.
@@ -258,9 +278,8 @@ export class Member {
 
   async #renew(): Promise<void> {
     const before = this.#identity.current();
-    const identity = await renewCertificate(before, this.managers(), this.#channels);
-    await this.#deps.vault.saveIdentity(identity);
-    this.#identity.replace(identity);
+    await this.#keeper.renew();
+    const identity = this.#identity.current();
     if (identity.role === before.role) return;
     this.#roleChange = this.#roleChange.then(() => this.#changeRole(identity.role));
     await this.#roleChange;
@@ -282,4 +301,12 @@ export class Member {
     this.#state = { ...this.#state, ...change };
     await this.#deps.stateDir.writeMember(this.#state);
   }
+}
+
+// Once for each time that the manager says so; the renewer itself tries until it has worked.
+function isAskedToRenew(before: Node | null, node: Node | null): boolean {
+  const certificate = node?.certificate;
+  if (certificate?.state !== "ISSUANCE_ROTATE") return false;
+  const last = before?.certificate;
+  return last?.state !== "ISSUANCE_ROTATE" || !last.certificate.equals(certificate.certificate);
 }

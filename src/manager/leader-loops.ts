@@ -5,6 +5,7 @@ import { SchedulerLoop } from "../scheduler/scheduler-loop.ts";
 import { ReconcileLoop } from "../store/reconcile-loop.ts";
 import type { Store } from "../store/store.ts";
 import { startAllocator } from "./allocator/allocator-loop.ts";
+import { rotationReconciler } from "./ca-rotation.ts";
 import { networkReaper } from "./network-reaper.ts";
 import { startOrchestration } from "./orchestrator/orchestration.ts";
 import type { RaftControl } from "./raft-control.ts";
@@ -25,8 +26,10 @@ export function startLeaderLoops(deps: LeaderLoopDeps): { stop(): Promise<void> 
   const scheduler = new SchedulerLoop(deps);
   const reaper = new ReconcileLoop(networkReaper, deps);
   const orchestration = startOrchestration(deps);
+  const rotation = new ReconcileLoop(rotationReconciler(deps.random), { ...deps, debounceMs: 100 });
   scheduler.start();
   reaper.start();
+  rotation.start();
   roles.start();
   return {
     async stop() {
@@ -34,6 +37,7 @@ export function startLeaderLoops(deps: LeaderLoopDeps): { stop(): Promise<void> 
         roles.stop(),
         orchestration.stop(),
         reaper.stop(),
+        rotation.stop(),
         scheduler.stop(),
         allocator.stop(),
       ]);

@@ -4,15 +4,17 @@ import type { Logger } from "../base/log.ts";
 import { type Meter, noMeter } from "../base/meter.ts";
 import type { Random } from "../base/random.ts";
 import { caHandlers, caRoles } from "../ca/ca-server.ts";
+import { Signer } from "../ca/signer.ts";
 import type { Peer } from "../gen/skep/Peer.ts";
 import type { RaftMember } from "../gen/skep/RaftMember.ts";
 import type { SubscribeLogsMessage } from "../gen/skep/SubscribeLogsMessage.ts";
 import type { SubscribeLogsRequestInput } from "../gen/skep/SubscribeLogsRequest.ts";
 import type { ChannelPool } from "../rpc/channel-pool.ts";
+import type { IdentitySource } from "../rpc/credentials.ts";
 import type { NodeRoleName, PeerIdentity } from "../rpc/roles.ts";
 import type { RpcServer } from "../rpc/server.ts";
 import { Store } from "../store/store.ts";
-import { caStateOver } from "./ca-state.ts";
+import { caStateOver, issueForSelf } from "./ca-state.ts";
 import type { NewCluster } from "./cluster-init.ts";
 import { type ControlApi, createControlApi } from "./control/control-api.ts";
 import { controlHandlers, controlRoles } from "./control/control-server.ts";
@@ -69,6 +71,8 @@ export interface ManagerDeps {
   /** Addresses of managers to join through. */
   readonly managers: () => readonly string[];
   readonly channels: ChannelPool;
+  /** What external CAs are shown. */
+  readonly identity?: IdentitySource;
   /** Listening already, or about to: a joiner is dialled back. */
   readonly server: Pick<RpcServer, "add" | "remove">;
   readonly clock: Clock;
@@ -88,6 +92,7 @@ export class Manager {
   readonly #stopping = new AbortController();
   readonly #services: string[] = [];
   readonly #localControl: ControlMethods;
+  readonly #signer: Signer;
   #raft: RaftControl | undefined;
   #leadership: Leadership | undefined;
   #unmeter: () => void = () => {};
@@ -95,7 +100,8 @@ export class Manager {
   private constructor(options: ManagerOptions, deps: ManagerDeps) {
     this.#options = options;
     this.#deps = deps;
-    const { channels, clock, random, log } = deps;
+    const { channels, clock, random, log, identity } = deps;
+    this.#signer = new Signer({ clock, asker: identity && (() => identity.current()) });
     const store = new Store({
       proposer: { propose: (data) => this.#propose(data) },
       clock,
@@ -171,6 +177,11 @@ export class Manager {
   /** For `RpcServer`'s `roleOf`: a demoted manager's certificate gives it no more than a worker's. */
   roleOf(peer: PeerIdentity): NodeRoleName {
     return roleNow(this.store.view(), this.#raft?.status().members ?? [], peer);
+  }
+
+  /** A certificate for this manager by the state it has, for when it can reach no other because its own has expired. See `issueForSelf`. */
+  issueForSelf(csrPem: string): ReturnType<typeof issueForSelf> {
+    return issueForSelf(this.store.view(), this.#signer, this.#options.nodeId, csrPem);
   }
 
   /** Whether this raft id was a member's that has been taken out: it never comes back. */
@@ -269,7 +280,7 @@ export class Manager {
     add("Dispatcher", dispatcherHandlers({ active, leaderAddress }), dispatcherRoles);
     const readBarrier = (): Promise<void> => this.#readBarrier();
     const state = caStateOver({ store, isLeader, leaderAddress, readBarrier });
-    add("NodeCa", caHandlers({ state, clock, random }), caRoles);
+    add("NodeCa", caHandlers({ state, signer: this.#signer, clock, random }), caRoles);
     const raft = (): RaftControl | undefined => this.#raft;
     const membership = raftMembershipHandlers({ raft, store, channels, random });
     add("RaftMembership", membership, raftMembershipRoles);

@@ -123,6 +123,11 @@ export class Worker implements SessionListener {
     return worker;
   }
 
+  /** Something of what `describe` says has changed: the leader is told now, not only with the next look. */
+  describeAgain(): void {
+    this.#client.describeAgain();
+  }
+
   /** The daemon stops; containers go on. */
   async stop(): Promise<void> {
     await this.#logs.stop();

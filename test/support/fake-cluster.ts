@@ -220,6 +220,7 @@ export class FakeCluster implements ClusterApi {
 
   readonly getCluster: ClusterApi["getCluster"] = async () => ({
     cluster: this.cluster,
+    wantedTlsInfo: null,
     appliedIndex: 1,
   });
   readonly updateCluster: ClusterApi["updateCluster"] = async (request) => {

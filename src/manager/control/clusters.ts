@@ -1,10 +1,14 @@
 import { ClusterError } from "../../base/errors.ts";
 import type { Random } from "../../base/random.ts";
+import { readCertificate } from "../../ca/certificate.ts";
 import { newJoinToken } from "../../ca/join-token.ts";
+import { issuerInfo, signingRootOf } from "../../ca/trust.ts";
 import { newUnlockKey } from "../../ca/unlock-key.ts";
 import type { Cluster } from "../../gen/skep/Cluster.ts";
+import type { NodeTlsInfo } from "../../gen/skep/NodeTlsInfo.ts";
 import type { UpdateClusterRequest } from "../../gen/skep/UpdateClusterRequest.ts";
 import { validateClusterSpec } from "../../model/validate/cluster.ts";
+import { updateRoot } from "../ca-update.ts";
 import type { ControlDeps, ControlMethods } from "./methods.ts";
 import { checkVersion, required } from "./resolve.ts";
 
@@ -15,12 +19,18 @@ export function clusterMethods({
   store,
   readBarrier,
   random,
+  clock,
 }: ControlDeps): Pick<ControlMethods, "getCluster" | "updateCluster"> {
   return {
     async getCluster() {
       await readBarrier();
       const view = store.view();
-      return { cluster: withoutKeys(theCluster(view.cluster())), appliedIndex: view.index };
+      const cluster = theCluster(view.cluster());
+      return {
+        cluster: withoutKeys(cluster),
+        appliedIndex: view.index,
+        wantedTlsInfo: wantedTlsInfo(cluster),
+      };
     },
     async updateCluster(request) {
       const spec = required(request.spec, "the cluster's spec");
@@ -31,10 +41,11 @@ export function clusterMethods({
           throw new ClusterError("NOT_FOUND", `cluster ${request.clusterId} not found`);
         }
         checkVersion(cluster, request.version);
+        const root = updateRoot(cluster, spec, clock.now());
         tx.update("cluster", {
           ...cluster,
-          spec: keepSigningKey(cluster, spec),
-          rootCa: rotateTokens(cluster, request, random),
+          spec: root.spec,
+          rootCa: rotateTokens(root, request, random),
           unlockKey: unlockKeyOf(cluster, spec, request.rotateUnlockKey, random),
         });
       });
@@ -63,15 +74,20 @@ function theCluster(cluster: Cluster | undefined): Cluster {
   return cluster;
 }
 
-/** Clients send back what they were shown, which is without the key. */
-function keepSigningKey(cluster: Cluster, spec: Cluster["spec"]): Cluster["spec"] {
-  const key = cluster.spec?.ca?.signingCaKey ?? noBytes;
-  if (!spec?.ca || spec.ca.signingCaKey.length > 0 || key.length === 0) return spec;
-  return { ...spec, ca: { ...spec.ca, signingCaKey: key } };
+/** What a node's TLS says once it has the root that counts, or is on its way to. */
+function wantedTlsInfo({ rootCa }: Cluster): NodeTlsInfo | null {
+  if (rootCa === null) return null;
+  const root = readCertificate(signingRootOf(rootCa).certificatePem, "the cluster's root");
+  const { subject, publicKey } = issuerInfo(root);
+  return {
+    trustRoot: rootCa.caCert,
+    certIssuerSubject: Buffer.from(subject),
+    certIssuerPublicKey: Buffer.from(publicKey),
+  };
 }
 
 function rotateTokens(
-  { rootCa }: Cluster,
+  { rootCa }: Pick<Cluster, "rootCa">,
   { rotateManagerToken, rotateWorkerToken }: UpdateClusterRequest,
   random: Random,
 ): Cluster["rootCa"] {

@@ -4,6 +4,7 @@ import { ClusterError } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
+import { trustBundleOf } from "../../ca/trust.ts";
 import type { AssignmentsMessageInput } from "../../gen/skep/AssignmentsMessage.ts";
 import type { NodeDescription } from "../../gen/skep/NodeDescription.ts";
 import type { Peer } from "../../gen/skep/Peer.ts";
@@ -189,11 +190,12 @@ export class Dispatcher {
 
   #sessionMessage(session: Session): SessionMessageInput {
     const view = this.#deps.store.view();
+    const rootCa = view.cluster()?.rootCa;
     return {
       sessionId: session.id,
       node: view.get("node", session.nodeId) ?? null,
       managers: this.#deps.peers().map((peer) => ({ peer, weight: 1 })),
-      rootCa: view.cluster()?.rootCa?.caCert ?? Buffer.alloc(0),
+      rootCa: rootCa ? Buffer.from(trustBundleOf(rootCa)) : Buffer.alloc(0),
     };
   }
 

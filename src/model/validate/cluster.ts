@@ -1,9 +1,11 @@
 import type { ClusterSpec } from "../../gen/skep/ClusterSpec.ts";
+import type { ExternalCa } from "../../gen/skep/ExternalCa.ts";
 import { durationMs } from "../time.ts";
 import { checkLabels } from "./annotations.ts";
 import { checkInteger, invalid } from "./refuse.ts";
 
 const heartbeatMinMs = 1_000;
+const externalCasMax = 8;
 const nodeCertExpiryMinMs = 3_600_000;
 
 /** Checks the settings of the cluster; 0 and absent stand for the defaults. INVALID_ARGUMENT. */
@@ -20,6 +22,7 @@ export function validateClusterSpec(spec: ClusterSpec): void {
   const hasCert = Buffer.byteLength(spec.ca?.signingCaCert ?? "") > 0;
   const hasKey = Buffer.byteLength(spec.ca?.signingCaKey ?? "") > 0;
   if (hasKey && !hasCert) throw invalid("ca-key", "a signing key needs its certificate (ca-cert)");
+  checkExternalCas(spec.ca?.externalCas ?? []);
   const history = spec.orchestration?.taskHistoryRetentionLimit ?? 0;
   checkInteger("task-history-limit", history, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   const raft = spec.raft;
@@ -28,6 +31,26 @@ export function validateClusterSpec(spec: ClusterSpec): void {
     checkInteger("max-snapshots", raft.keepOldSnapshots, 0, Number.MAX_SAFE_INTEGER);
     if (raft.electionTick !== 0 && raft.electionTick <= raft.heartbeatTick) {
       throw invalid("raft election-tick", "it must be larger than heartbeat-tick");
+    }
+  }
+}
+
+function checkExternalCas(list: readonly ExternalCa[]): void {
+  if (list.length > externalCasMax) {
+    throw invalid("external-ca", `at most ${externalCasMax} can be given`);
+  }
+  for (const { protocol, url } of list) {
+    if (protocol !== "cfssl") {
+      throw invalid("external-ca", `protocol "${protocol}" is not known; give cfssl`);
+    }
+    let parsed: URL;
+    try {
+      parsed = new URL(url);
+    } catch (error) {
+      throw invalid("external-ca", `"${url}" is no URL; give https://…`, error);
+    }
+    if (parsed.protocol !== "https:") {
+      throw invalid("external-ca", `${url} is not https; certificates are asked for over TLS only`);
     }
   }
 }

@@ -8,7 +8,6 @@ import { clusterJson, readClusterSpec } from "../translate/cluster.ts";
 import { JsonObject } from "../translate/json-object.ts";
 import { tlsInfoJson } from "../translate/node.ts";
 import { availabilityWords } from "../translate/words.ts";
-import type { TlsInfoJson } from "../wire/node.ts";
 
 /** /swarm and below */
 export const swarmRoutes: readonly Route[] = [
@@ -26,20 +25,9 @@ const alreadyMember =
   "and join another one.";
 
 async function inspect(_: RestRequest, context: RestContext): Promise<Reply> {
-  const { cluster } = await context.backend.cluster.getCluster({});
+  const { cluster, wantedTlsInfo } = await context.backend.cluster.getCluster({});
   if (cluster === null) throw new HttpError(500, "the cluster has no object of its own yet");
-  return ok(clusterJson(cluster, await ownTlsInfo(context)));
-}
-
-// The issuer's subject and key are known to each node; ours stands for all.
-async function ownTlsInfo({ backend }: RestContext): Promise<TlsInfoJson> {
-  try {
-    const { node } = await backend.cluster.getNode({ ref: backend.node.swarmState().nodeId });
-    return tlsInfoJson(node?.description?.tlsInfo ?? null);
-  } catch (error) {
-    if (isClusterError(error, "NOT_FOUND")) return {};
-    throw error;
-  }
+  return ok(clusterJson(cluster, tlsInfoJson(wantedTlsInfo)));
 }
 
 async function init(request: RestRequest, { backend }: RestContext): Promise<Reply> {

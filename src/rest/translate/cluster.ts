@@ -1,10 +1,10 @@
 import type { CaConfig } from "../../gen/skep/CaConfig.ts";
 import type { Cluster } from "../../gen/skep/Cluster.ts";
 import type { ClusterSpec } from "../../gen/skep/ClusterSpec.ts";
+import type { ExternalCa } from "../../gen/skep/ExternalCa.ts";
 import { clusterSettingsOf } from "../../model/defaults.ts";
-import { notImplemented } from "../http/http-error.ts";
 import type { TlsInfoJson } from "../wire/node.ts";
-import type { SwarmJson, SwarmSpecJson } from "../wire/swarm.ts";
+import type { ExternalCaJson, SwarmJson, SwarmSpecJson } from "../wire/swarm.ts";
 import { annotationsJson, driverJson, objectJson, readAnnotations, readDriver } from "./common.ts";
 import { JsonObject } from "./json-object.ts";
 import { omitEmpty, omitUndefined } from "./omit-empty.ts";
@@ -62,6 +62,7 @@ export function clusterSpecJson(spec: ClusterSpec | null): SwarmSpecJson {
       ...omitEmpty({
         SigningCACert: Buffer.from(spec?.ca?.signingCaCert ?? []).toString("utf8"),
         ForceRotate: spec?.ca?.forceRotate ?? 0,
+        ExternalCAs: (spec?.ca?.externalCas ?? []).map(externalCaJson),
       }),
     },
     TaskDefaults: omitUndefined({ LogDriver: driverJson(spec?.taskDefaults?.logDriver ?? null) }),
@@ -77,7 +78,7 @@ const raftDefaults = {
   heartbeatTick: 1,
 };
 
-/** 400 naming the field that is wrong; 501 for external CAs. Absent parts are null. */
+/** 400 naming the field that is wrong. Absent parts are null. */
 export function readClusterSpec(body: unknown): ClusterSpec {
   const object = new JsonObject(body);
   const orchestration = object.object("Orchestration");
@@ -117,13 +118,25 @@ function readRaft(raft: JsonObject): NonNullable<ClusterSpec["raft"]> {
 
 function readCa(object: JsonObject | undefined): CaConfig | null {
   if (object === undefined) return null;
-  if (object.list("ExternalCAs", (value) => value).length > 0) {
-    throw notImplemented("an external certificate authority");
-  }
   return {
     nodeCertExpiry: readDurationOrUnset(object, "NodeCertExpiry"),
     signingCaCert: Buffer.from(object.text("SigningCACert"), "utf8"),
     signingCaKey: Buffer.from(object.text("SigningCAKey"), "utf8"),
     forceRotate: object.integer("ForceRotate"),
+    externalCas: object.list("ExternalCAs", readExternalCa),
   };
+}
+
+function readExternalCa(value: unknown): ExternalCa {
+  const object = new JsonObject(value);
+  return {
+    protocol: object.text("Protocol"),
+    url: object.text("URL"),
+    options: object.textMap("Options"),
+    caCert: Buffer.from(object.text("CACert"), "utf8"),
+  };
+}
+
+function externalCaJson({ protocol, url, options, caCert }: ExternalCa): ExternalCaJson {
+  return { Protocol: protocol, URL: url, Options: options, CACert: caCert.toString() };
 }

@@ -14,9 +14,26 @@ export interface SwarmSpecJson {
     HeartbeatTick: number;
   };
   Dispatcher: { HeartbeatPeriod?: number };
-  CAConfig: { NodeCertExpiry?: number; SigningCACert?: string; ForceRotate?: number };
+  CAConfig: {
+    NodeCertExpiry?: number;
+    SigningCACert?: string;
+    /** Only ever sent, never shown. */
+    SigningCAKey?: string;
+    ForceRotate?: number;
+    ExternalCAs?: ExternalCaJson[];
+  };
   TaskDefaults: { LogDriver?: DriverJson };
   EncryptionConfig: { AutoLockManagers: boolean };
+}
+
+/** A signer outside of the cluster. */
+export interface ExternalCaJson {
+  /** "cfssl" */
+  Protocol: string;
+  URL: string;
+  Options?: Record<string, string>;
+  /** PEM of the root it signs for. */
+  CACert: string;
 }
 
 /** GET /swarm */

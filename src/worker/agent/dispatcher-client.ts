@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { ClusterError, errorMessage, isClusterError } from "../../base/errors.ts";
@@ -12,6 +13,7 @@ import type { NodeDescription } from "../../gen/skep/NodeDescription.ts";
 import type { SessionMessage } from "../../gen/skep/SessionMessage.ts";
 import type { SessionRequestInput } from "../../gen/skep/SessionRequest.ts";
 import type { TaskStatusUpdateInput } from "../../gen/skep/TaskStatusUpdate.ts";
+import type { UpdateNodeDescriptionRequestInput } from "../../gen/skep/UpdateNodeDescriptionRequest.ts";
 import type { UpdateTaskStatusRequestInput } from "../../gen/skep/UpdateTaskStatusRequest.ts";
 import { durationMs } from "../../model/time.ts";
 import type { ChannelPool } from "../../rpc/channel-pool.ts";
@@ -19,6 +21,8 @@ import type { ChannelPool } from "../../rpc/channel-pool.ts";
 const callTimeoutMs = 5_000;
 const firstMessageTimeoutMs = 5_000;
 const heartbeatDefaultMs = 5_000;
+/** The description is looked at this often, as Swarm's. */
+const descriptionMs = 20_000;
 
 /** What the session tells the agent. */
 export interface SessionListener {
@@ -52,6 +56,8 @@ export class DispatcherClient {
   #nextManager = 0;
   /** The last manager asked only named this one. */
   #sentOn = false;
+  #isPoked = false;
+  #poke: () => void = () => {};
   #done: Promise<void> = Promise.resolve();
 
   constructor(deps: DispatcherClientDeps) {
@@ -61,6 +67,12 @@ export class DispatcherClient {
 
   start(): void {
     this.#done = this.#run();
+  }
+
+  /** Looks at the node's description now, and tells the leader what has changed. */
+  describeAgain(): void {
+    this.#isPoked = true;
+    this.#poke();
   }
 
   async stop(): Promise<void> {
@@ -110,12 +122,13 @@ export class DispatcherClient {
       end(new ClusterError("DEADLINE_EXCEEDED", `manager ${address} does not answer`)),
     );
     const parallel: Promise<void>[] = [];
+    const description = this.#deps.describe();
     try {
       const messages = channels.serverStream<SessionRequestInput, SessionMessage>(
         address,
         "Dispatcher",
         "Session",
-        { description: this.#deps.describe(), sessionId: this.#sessionId },
+        { description, sessionId: this.#sessionId },
         { signal },
       );
       for await (const message of messages) {
@@ -129,6 +142,7 @@ export class DispatcherClient {
         parallel.push(
           this.#heartbeats(address, signal).catch(end),
           this.#assignments(address, signal).catch(end),
+          this.#descriptions(address, description, signal).catch(end),
         );
       }
       throw (
@@ -157,6 +171,37 @@ export class DispatcherClient {
       );
       await sleep(clock, durationMs(period, heartbeatDefaultMs), signal);
     }
+  }
+
+  /** Tells what has changed of this node since the session began. */
+  async #descriptions(address: string, told: NodeDescription, signal: AbortSignal): Promise<void> {
+    const { channels, clock, describe } = this.#deps;
+    let last = told;
+    for (;;) {
+      await this.#untilLookAgain(clock, signal);
+      const description = describe();
+      if (isDeepStrictEqual(description, last)) continue;
+      await channels.unary<UpdateNodeDescriptionRequestInput, object>(
+        address,
+        "Dispatcher",
+        "UpdateNodeDescription",
+        { sessionId: this.#sessionId, description },
+        { timeoutMs: callTimeoutMs, signal },
+      );
+      last = description;
+    }
+  }
+
+  async #untilLookAgain(clock: Clock, signal: AbortSignal): Promise<void> {
+    if (this.#isPoked) {
+      this.#isPoked = false;
+      return;
+    }
+    const poked = new AbortController();
+    this.#poke = () => poked.abort();
+    await sleep(clock, descriptionMs, AbortSignal.any([signal, poked.signal])).catch(() => {});
+    signal.throwIfAborted();
+    this.#isPoked = false;
   }
 
   async #assignments(address: string, signal: AbortSignal): Promise<void> {

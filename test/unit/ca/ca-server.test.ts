@@ -4,6 +4,7 @@ import { silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { joinCluster, renewCertificate } from "../../../src/ca/ca-client.ts";
 import { type CaState, caHandlers, caRoles } from "../../../src/ca/ca-server.ts";
+import { Signer } from "../../../src/ca/signer.ts";
 import type { Cluster } from "../../../src/gen/skep/Cluster.ts";
 import type { Node } from "../../../src/gen/skep/Node.ts";
 import { ChannelPool } from "../../../src/rpc/channel-pool.ts";
@@ -37,6 +38,8 @@ class FakeState implements CaState {
 // Certificates are compared with the machine's own time by TLS, so these tests use it too.
 const clock = { now: () => Date.now(), monotonic: () => 0, setTimer: () => ({ cancel() {} }) };
 
+const signer = new Signer({ clock, asker: undefined });
+
 describe("ca: server and client over TLS", () => {
   const ca = new CaFixture(Date.now());
   const foreign = new CaFixture(Date.now());
@@ -50,7 +53,11 @@ describe("ca: server and client over TLS", () => {
 
   async function serve(caState: CaState): Promise<string> {
     const server = new RpcServer({ identity: fixedIdentity(identity), log: silentLogger });
-    server.add("NodeCa", caHandlers({ state: caState, clock, random: systemRandom }), caRoles);
+    server.add(
+      "NodeCa",
+      caHandlers({ state: caState, signer, clock, random: systemRandom }),
+      caRoles,
+    );
     servers.push(server);
     return `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
   }
@@ -58,7 +65,7 @@ describe("ca: server and client over TLS", () => {
   function renew(who: TlsIdentity): Promise<TlsIdentity> {
     const channels = new ChannelPool({ identity: fixedIdentity(who), log: silentLogger });
     pools.push(channels);
-    return renewCertificate(who, [followerAddress, address], channels);
+    return renewCertificate(who, [followerAddress, address], channels, clock);
   }
 
   const join = (token: string, to = address) =>
@@ -120,7 +127,7 @@ describe("ca: server and client over TLS", () => {
   });
 
   it("no certificate and no token: refused", async () => {
-    const handlers = caHandlers({ state, clock, random: systemRandom });
+    const handlers = caHandlers({ state, signer, clock, random: systemRandom });
     const context = {
       peer: undefined,
       signal: new AbortController().signal,
@@ -128,7 +135,7 @@ describe("ca: server and client over TLS", () => {
     };
     await assert.rejects(
       handlers.issueNodeCertificate(
-        { csr: Buffer.from("x"), token: "", availability: "ACTIVE" },
+        { csr: Buffer.from("x"), token: "", availability: "ACTIVE", expired: null },
         context,
       ),
       (error) => isClusterError(error, "UNAUTHENTICATED"),
@@ -142,13 +149,18 @@ describe("ca: server and client over TLS", () => {
   it("a wrong secret is refused, and guessing is slowed down", async () => {
     const wrong = ca.workerToken.replace(/.{25}$/, "0".repeat(25));
     await assert.rejects(join(wrong), (error) => isClusterError(error, "INVALID_ARGUMENT"));
-    const handlers = caHandlers({ state, clock, random: systemRandom });
+    const handlers = caHandlers({ state, signer, clock, random: systemRandom });
     const context = {
       peer: undefined,
       signal: new AbortController().signal,
       remoteAddress: "9.9.9.9:5",
     };
-    const request = { csr: Buffer.from("x"), token: wrong, availability: "ACTIVE" as const };
+    const request = {
+      csr: Buffer.from("x"),
+      token: wrong,
+      availability: "ACTIVE" as const,
+      expired: null,
+    };
     for (let attempt = 0; attempt < 20; attempt += 1) {
       await assert.rejects(handlers.issueNodeCertificate(request, context), /valid join token/);
     }

@@ -251,7 +251,9 @@ describe("rest translation", () => {
     assert.equal(once.CAConfig.NodeCertExpiry, 3.6e12);
     assert.equal(once.Raft.SnapshotInterval, 5);
     assert.deepEqual(clusterSpecJson(readClusterSpec(sent(once))), once);
-    assert.throws(() => readClusterSpec({ CAConfig: { ExternalCAs: [{}] } }), /not implemented/);
+    const ca = { Protocol: "cfssl", URL: "https://ca/sign", Options: { a: "b" }, CACert: "PEM" };
+    const external = readClusterSpec({ CAConfig: { ExternalCAs: [ca] } });
+    assert.deepEqual(clusterSpecJson(external).CAConfig.ExternalCAs, [ca]);
   });
 
   it("gives tasks their networks and states", () => {
