@@ -140,6 +140,16 @@ export class FakeCluster implements ClusterApi {
     }),
   });
 
+  readonly dryRun: ClusterApi["dryRun"] = async ({ services }) => ({
+    services: (services ?? []).map(({ annotations }) => ({
+      name: annotations?.name ?? "",
+      tasks: [{ slot: 1, nodeId: "nodeabcdefghijklmnopqrstu", hostname: "host1", kept: false }],
+      unplaced: [],
+      refusal: "",
+    })),
+    changedSecrets: [],
+  });
+
   readonly getTask: ClusterApi["getTask"] = async ({ ref }) => ({
     task: find("task", this.tasks, ref),
   });

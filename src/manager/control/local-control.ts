@@ -1,5 +1,6 @@
 import { must } from "../../base/assert.ts";
 import { serviceDefinition } from "../../rpc/load-proto.ts";
+import { dryRunMethods } from "../dry-run-control.ts";
 import { clusterMethods } from "./clusters.ts";
 import { configMethods } from "./configs.ts";
 import type { ControlDeps, ControlMethods } from "./methods.ts";
@@ -19,6 +20,7 @@ export function createControl(deps: ControlDeps): ControlMethods {
     ...secretMethods(deps),
     ...configMethods(deps),
     ...clusterMethods(deps),
+    ...dryRunMethods(deps),
   };
 }
 

@@ -31,6 +31,7 @@ type ControlMethod =
   | "GetCluster"
   | "UpdateCluster"
   | "ListServiceCounts"
+  | "DryRun"
   | "RebalanceService";
 
 type UnaryCalls = {

@@ -1,6 +1,7 @@
 import type { Route } from "../http/request.ts";
 import { configRoutes } from "./configs.ts";
 import { containerRoutes } from "./containers.ts";
+import { dryRunRoutes } from "./dry-run.ts";
 import { eventRoutes } from "./events.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
@@ -20,6 +21,7 @@ export const allRoutes: readonly Route[] = [
   ...swarmRoutes,
   ...nodeRoutes,
   ...serviceRoutes,
+  ...dryRunRoutes,
   ...taskRoutes,
   ...networkRoutes,
   ...secretRoutes,
