@@ -1,7 +1,20 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { isClusterError } from "../../../../src/base/errors.ts";
-import { changeConfig, leaveJoint } from "../../../../src/raft/core/confchange/changer.ts";
-import { confStateOf, restoreConfig } from "../../../../src/raft/core/confchange/member-config.ts";
+import {
+  changeConfig,
+  changeSimply,
+  enterJoint,
+  leaveJoint,
+} from "../../../../src/raft/core/confchange/changer.ts";
+import {
+  confStateOf,
+  isJoint,
+  type MemberConfig,
+  memberIds,
+  restoreConfig,
+} from "../../../../src/raft/core/confchange/member-config.ts";
+import { jointVoteResult } from "../../../../src/raft/core/quorum/joint.ts";
 import type { ConfChange, ConfChangeType, ConfState } from "../../../../src/raft/core/types.ts";
 import { aConfState } from "../../../support/raft-memory-storage.ts";
 
@@ -96,4 +109,100 @@ describe("membership changes", () => {
       );
     });
   }
+
+  it("refuses two voters at once without a joint configuration", () => {
+    const { changes } = change(["CONF_ADD_NODE", 4], ["CONF_REMOVE_NODE", 1]);
+    assert.throws(
+      () => changeSimply(restoreConfig(aConfState([1, 2, 3])), changes),
+      (error) => isClusterError(error, "FAILED_PRECONDITION"),
+    );
+  });
 });
+
+describe("any sequence of membership changes", () => {
+  const types: ConfChangeType[] = ["CONF_ADD_NODE", "CONF_REMOVE_NODE", "CONF_ADD_LEARNER"];
+  const single = fc.record({
+    type: fc.constantFrom(...types),
+    raftId: fc.integer({ min: 1, max: 6 }),
+  });
+  const anyChange: fc.Arbitrary<ConfChange> = fc.record({
+    changes: fc.array(single, { maxLength: 3 }),
+    transition: fc.constantFrom("TRANSITION_AUTO", "TRANSITION_JOINT_EXPLICIT"),
+  });
+
+  it("has majorities that overlap from one configuration to the next", () => {
+    fc.assert(
+      fc.property(fc.array(anyChange, { maxLength: 12 }), (changes) => {
+        let config = restoreConfig(aConfState([1, 2, 3]));
+        for (const wanted of changes) {
+          const next = tryChange(config, wanted);
+          if (next === undefined) continue;
+          assertOverlap(config, next);
+          config = next;
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("ends the same by single changes and by one joint change", () => {
+    fc.assert(
+      fc.property(fc.array(single, { minLength: 1, maxLength: 5 }), (changes) => {
+        const start = restoreConfig(aConfState([1, 2, 3], [4]));
+        let simple: MemberConfig | undefined = start;
+        for (const each of changes) {
+          simple = simple && attempt(() => changeSimply(simple as MemberConfig, [each]));
+        }
+        const joint = attempt(() => leaveJoint(enterJoint(start, false, changes)));
+        // One that passes through no voters at all, or through half of one, is refused by either.
+        if (simple === undefined || joint === undefined) return;
+        assert.deepEqual(confStateOf(joint), confStateOf(simple));
+      }),
+    );
+  });
+
+  it("keeps learners and voters apart, and never loses the last voter", () => {
+    fc.assert(
+      fc.property(fc.array(anyChange, { maxLength: 12 }), (changes) => {
+        let config = restoreConfig(aConfState([1, 2, 3]));
+        for (const wanted of changes) {
+          config = tryChange(config, wanted) ?? config;
+          const state = confStateOf(config);
+          assert.ok(state.voters.length > 0);
+          assert.deepEqual(state, confStateOf(restoreConfig(state)), "it can be stored");
+          assert.equal(isJoint(config), state.votersOutgoing.length > 0);
+        }
+      }),
+    );
+  });
+});
+
+function tryChange(config: MemberConfig, wanted: ConfChange): MemberConfig | undefined {
+  return attempt(() => changeConfig(config, wanted));
+}
+
+function attempt(make: () => MemberConfig): MemberConfig | undefined {
+  try {
+    return make();
+  } catch (error) {
+    assert.ok(isClusterError(error, "FAILED_PRECONDITION"));
+    return undefined;
+  }
+}
+
+/** No group that decides in one configuration leaves out a group that decides in the other. */
+function assertOverlap(one: MemberConfig, other: MemberConfig): void {
+  const ids = [...new Set([...memberIds(one), ...memberIds(other)])];
+  for (let mask = 0; mask < 2 ** ids.length; mask += 1) {
+    const isIn = (at: number): boolean => (mask & (2 ** at)) !== 0;
+    const group = new Map(ids.map((id, at) => [id, isIn(at)]));
+    const rest = new Map(ids.map((id, at) => [id, !isIn(at)]));
+    const bothDecide =
+      jointVoteResult(one, group) === "won" && jointVoteResult(other, rest) === "won";
+    assert.ok(!bothDecide, `${textOf(one)} and ${textOf(other)} decide apart`);
+  }
+}
+
+function textOf(config: MemberConfig): string {
+  return JSON.stringify(confStateOf(config));
+}

@@ -104,4 +104,33 @@ describe("joint quorum", () => {
     const no = new Map([...yes(1, 2), [4, false], [5, false]] as [number, boolean][]);
     assert.equal(jointVoteResult(voters, no), "lost");
   });
+
+  it("commits what counting says, in both halves", () => {
+    const ids = fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
+    const indexes = fc.array(fc.nat(20), { minLength: 10, maxLength: 10 });
+    fc.assert(
+      fc.property(ids, ids, indexes, (incoming, outgoing, acked) => {
+        const joint = { incoming: new Set(incoming), outgoing: new Set(outgoing) };
+        const index = jointCommittedIndex(joint, (id) => acked[id]);
+        const decides = (at: number): boolean =>
+          [incoming, outgoing].every(
+            (half) => half.filter((id) => (acked[id] ?? 0) >= at).length > half.length / 2,
+          );
+        assert.ok(decides(index) && !decides(index + 1));
+      }),
+    );
+  });
+
+  it("commits exactly what a vote of those who have it would win", () => {
+    const ids = fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
+    const indexes = fc.array(fc.nat(20), { minLength: 10, maxLength: 10 });
+    fc.assert(
+      fc.property(ids, ids, indexes, fc.nat(21), (incoming, outgoing, acked, at) => {
+        const joint = { incoming: new Set(incoming), outgoing: new Set(outgoing) };
+        const votes = new Map(acked.map((index, id) => [id, index >= at]));
+        const isCommitted = jointCommittedIndex(joint, (id) => acked[id]) >= at;
+        assert.equal(jointVoteResult(joint, votes), isCommitted ? "won" : "lost");
+      }),
+    );
+  });
 });

@@ -1,0 +1,95 @@
+import { spawn } from "node:child_process";
+import { join, sep } from "node:path";
+import type { Finder } from "./mutant.ts";
+
+/** What a finder had to say; undefined = nothing. */
+export interface Finding {
+  readonly finder: Finder;
+  readonly found: string | undefined;
+}
+
+/** How long tests or the simulator may take, milliseconds; what hangs has found something too. */
+const processMs = 40_000;
+/** How long the simulator looks, seconds. */
+const simulatedSeconds = 20;
+
+const testFiles: Readonly<Record<Exclude<Finder, "simulation">, string>> = {
+  directed: "core/!(golden).test.js",
+  golden: "core/golden.test.js",
+  driver: "node/*.test.js",
+  storage: "storage/*.test.js",
+};
+
+/** Lets finders look at the tree in `folder`. */
+export async function look(
+  finders: readonly Finder[],
+  folder: string,
+  root: string,
+  seconds: number = simulatedSeconds,
+): Promise<readonly Finding[]> {
+  const tests = await runTests(finders, folder, root);
+  if (!finders.includes("simulation")) return tests;
+  const main = join(folder, "test/mutation/simulate-main.js");
+  const { code, output } = await run([main, String(seconds)], root);
+  const found = code === 0 ? undefined : (output.split("\n")[0] ?? "");
+  return [...tests, { finder: "simulation", found }];
+}
+
+async function runTests(
+  finders: readonly Finder[],
+  folder: string,
+  root: string,
+): Promise<readonly Finding[]> {
+  const wanted = finders.filter((finder) => finder !== "simulation");
+  if (wanted.length === 0) return [];
+  const mocha = join(root, "node_modules/mocha/bin/mocha.js");
+  const files = wanted.map((finder) => join(folder, "test/unit/raft", testFiles[finder]));
+  const options = ["--no-config", "--exit", "--reporter", "json", "--timeout", "5000"];
+  const { code, output } = await run([mocha, ...options, ...files], root);
+  const failures = failedTests(output);
+  return wanted.map((finder) => {
+    if (code === 0) return { finder, found: undefined };
+    if (failures === undefined) return { finder, found: "the tests come to no end" };
+    const failure = failures.find(({ file }) => finderOf(file) === finder);
+    return { finder, found: failure?.fullTitle };
+  });
+}
+
+function finderOf(file: string): Finder {
+  const [name = "", folder = ""] = file.split(sep).reverse();
+  if (folder === "node") return "driver";
+  if (folder === "storage") return "storage";
+  return name === "golden.test.js" ? "golden" : "directed";
+}
+
+function failedTests(
+  output: string,
+): readonly { readonly file: string; readonly fullTitle: string }[] | undefined {
+  const start = output.indexOf("{\n");
+  if (start < 0) return undefined;
+  try {
+    return JSON.parse(output.slice(start)).failures;
+  } catch {
+    return undefined;
+  }
+}
+
+function run(
+  args: readonly string[],
+  cwd: string,
+): Promise<{ code: number | undefined; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd,
+      stdio: ["ignore", "pipe", "ignore"],
+      timeout: processMs,
+      killSignal: "SIGKILL",
+    });
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? undefined, output }));
+  });
+}
