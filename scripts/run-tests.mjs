@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from "node:fs";
 const suites = [
   ["unit and contract", ["dist/test/unit/**/*.test.js", "dist/test/contract/**/*.test.js"]],
   ["simulation", ["dist/test/simulation/**/*.test.js"]],
+  ["mutation", ["dist/test/mutation/**/*.test.js"]],
   ["integration", ["dist/test/integration/**/*.test.js"]],
 ];
 const wanted = process.argv.slice(2);
