@@ -50,6 +50,40 @@ export function chooseListenAddress(
     : resolveAddress(wanted, interfaces, "listen");
 }
 
+/** Addresses as they are asked for: "" = choose. */
+export interface WantedAddresses {
+  readonly advertise: string;
+  readonly listen: string;
+  readonly dataPath: string;
+}
+
+/** All addresses of a member. INVALID_ARGUMENT as the functions above. */
+export function chooseAddresses(
+  wanted: WantedAddresses,
+  interfaces: Interfaces,
+): {
+  readonly listenAddress: string;
+  readonly advertiseAddress: string;
+  readonly dataPathAddress: string;
+} {
+  const listening = chooseListenAddress(wanted.listen, interfaces);
+  const own = listening.ip === "0.0.0.0" ? "" : listening.ip;
+  const advertised = chooseAdvertiseAddress(wanted.advertise || own, interfaces, isOwnLink);
+  const port = /:\d+$/.test(wanted.advertise) ? advertised.port : listening.port;
+  const dataPathAddress =
+    wanted.dataPath === "" ? advertised.ip : chooseAdvertiseAddress(wanted.dataPath, interfaces).ip;
+  return {
+    listenAddress: `${listening.ip}:${listening.port}`,
+    advertiseAddress: `${advertised.ip}:${port}`,
+    dataPathAddress,
+  };
+}
+
+// Links that we made are no way to reach this node.
+function isOwnLink(name: string): boolean {
+  return name === "lo" || name.startsWith("sk");
+}
+
 function resolveAddress(
   text: string,
   interfaces: Interfaces,

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { ClusterError } from "../base/errors.ts";
+import type { Random } from "../base/random.ts";
 import type { LogMessage } from "../gen/skep/LogMessage.ts";
 import { toTimestamp } from "../model/time.ts";
 import type { ClusterApi } from "../rest/backend/cluster-api.ts";
@@ -7,6 +8,7 @@ import type { LocalVolumes, VolumeData } from "../rest/backend/volumes.ts";
 import type { Backend, LocalNetworkData, LocalNode, ServiceLogsRequest } from "../rest/backend.ts";
 import { serviceDefinition } from "../rpc/load-proto.ts";
 import type { Volume, Volumes } from "../worker/volumes.ts";
+import { makeBackup } from "./backup.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { HostParts } from "./host-parts.ts";
 import { NodeContainers } from "./local-containers.ts";
@@ -23,6 +25,7 @@ export interface BackendDeps {
   readonly swarm: Swarm;
   readonly events: LocalEvents;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** Fulfils what REST needs with the daemon's parts. */
@@ -47,7 +50,7 @@ function clusterApi(swarm: Swarm): ClusterApi {
 }
 
 function makeLocalNode(deps: BackendDeps): LocalNode {
-  const { config, engineId, hostname, host, swarm, events, clock } = deps;
+  const { config, engineId, hostname, host, swarm, events, clock, random } = deps;
   return {
     info: async () => nodeInfo({ engineId, hostname, config, host: host.runtime.host }),
     version: () => versionData(),
@@ -55,6 +58,9 @@ function makeLocalNode(deps: BackendDeps): LocalNode {
     initSwarm: (options) => swarm.init(options),
     joinSwarm: (options, signal) => swarm.join(options, signal),
     leaveSwarm: (force) => swarm.leave(force),
+    backupSwarm: ({ stale }) =>
+      makeBackup(managerOf(swarm), { nodeId: swarm.state().nodeId, stale }, { clock, random }),
+    restoreSwarm: (options, file) => swarm.restore(options, file),
     unlockSwarm: (key) => swarm.unlock(key),
     unlockKey: () => managerOf(swarm).unlockKey(),
     images: new NodeImages({ images: host.images, events }),

@@ -98,6 +98,7 @@ export class Daemon {
       swarm,
       events,
       clock,
+      random,
     });
     const rest = new RestServer({
       app: new RestApp({ backend, clock, random, log: log.child({ module: "rest" }) }),

@@ -2,15 +2,8 @@ import { ClusterError } from "../base/errors.ts";
 import { splitHostPort } from "../base/ip.ts";
 import type { InitSwarmOptions } from "../rest/backend.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
-import { defaultSwarmPort } from "./addresses.ts";
+import { defaultSwarmPort, type WantedAddresses } from "./addresses.ts";
 import type { MemberState } from "./state-dir.ts";
-
-/** Addresses as they are asked for: "" = choose. */
-export interface WantedAddresses {
-  readonly advertise: string;
-  readonly listen: string;
-  readonly dataPath: string;
-}
 
 /** What clients send when nobody named an address to listen at. */
 const unnamedListenAddress = "0.0.0.0:2377";

@@ -5,16 +5,19 @@ import { parseSubnet, splitHostPort } from "../base/ip.ts";
 import { joinCluster } from "../ca/ca-client.ts";
 import { parseJoinToken } from "../ca/join-token.ts";
 import { KeyFile } from "../ca/key-file.ts";
+import { readBackup } from "../manager/backup.ts";
 import { makeCluster } from "../manager/cluster-init.ts";
 import { newRaftId } from "../manager/raft-membership.ts";
 import { validateClusterSpec } from "../model/validate/cluster.ts";
 import type { SwarmStateData } from "../rest/backend/node-info.ts";
+import type { RestoredSwarm, RestoreSwarmOptions } from "../rest/backend/swarm-backup.ts";
 import type { InitSwarmOptions, JoinSwarmOptions } from "../rest/backend.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
-import { chooseAdvertiseAddress, chooseListenAddress, defaultSwarmPort } from "./addresses.ts";
+import { chooseAddresses, defaultSwarmPort } from "./addresses.ts";
 import { addressesAlone, checkWasManager } from "./force-new-cluster.ts";
 import { lockedError, lockedLeaveError, lockedState, notStartedError } from "./locked.ts";
 import { Member, type MemberDeps } from "./member.ts";
+import { newMember, seedRaft } from "./restore.ts";
 import type { MemberState } from "./state-dir.ts";
 
 const joinWaitMs = 20_000;
@@ -137,8 +140,9 @@ export class Swarm {
   async #goOnAlone(options: InitSwarmOptions): Promise<string> {
     const { stateDir, random } = this.#deps;
     const state = this.#member?.state ?? (await stateDir.readMember());
-    const identity = this.#member?.identity() ?? (await this.#loadIdentity());
     if (state === undefined) throw new ClusterError("UNAVAILABLE", alreadyMember);
+    await this.#deps.vault.open(state);
+    const identity = this.#member?.identity() ?? (await this.#loadIdentity());
     checkWasManager(state, identity);
     const { advertise, listen, dataPath } = addressesAlone(state, options);
     const alone: MemberState = {
@@ -160,6 +164,36 @@ export class Swarm {
       throw error;
     }
     return state.nodeId;
+  }
+
+  /** Makes this node the one manager of the cluster that `file` is a backup of. The file is read whole before anything changes. */
+  async restore(
+    options: RestoreSwarmOptions,
+    file: AsyncIterable<Uint8Array>,
+  ): Promise<RestoredSwarm> {
+    return await this.#exclusively(async () => {
+      this.#refuseMember();
+      const { advertiseAddress, listenAddress, dataPathAddress } = options;
+      const addresses = this.#addresses(advertiseAddress, listenAddress, dataPathAddress);
+      const backup = await readBackup(file, options.key);
+      const { stateDir, vault } = this.#deps;
+      const member = newMember(backup, addresses, this.#deps);
+      const { state, identity } = member;
+      await stateDir.clearMember(); // what a restore left that ended half way
+      vault.close();
+      await this.#begin(
+        state,
+        async () => {
+          await vault.open(state);
+          await vault.saveIdentity(identity);
+          await seedRaft(stateDir.raft, member, backup, this.#deps);
+        },
+        () => Member.start(state, identity, this.#deps),
+      );
+      const { clusterId, createdAt } = backup.metadata;
+      this.#deps.log.warn({ clusterId, createdAt }, "restored a cluster from its backup");
+      return { nodeId: state.nodeId, clusterId, backupCreatedAt: createdAt };
+    });
   }
 
   async #loadIdentity(): Promise<TlsIdentity> {
@@ -304,18 +338,8 @@ export class Swarm {
   }
 
   #addresses(advertise: string, listen: string, dataPath: string) {
-    const interfaces = networkInterfaces();
     const wanted = advertise || this.#deps.config.defaultAdvertiseAddress;
-    const listening = chooseListenAddress(listen, interfaces);
-    const own = listening.ip === "0.0.0.0" ? "" : listening.ip;
-    const advertised = chooseAdvertiseAddress(wanted || own, interfaces, isOwnLink);
-    const port = /:\d+$/.test(wanted) ? advertised.port : listening.port;
-    const data = dataPath === "" ? advertised.ip : chooseAdvertiseAddress(dataPath, interfaces).ip;
-    return {
-      listenAddress: `${listening.ip}:${listening.port}`,
-      advertiseAddress: `${advertised.ip}:${port}`,
-      dataPathAddress: data,
-    };
+    return chooseAddresses({ advertise: wanted, listen, dataPath }, networkInterfaces());
   }
 
   #refuseMember(): void {
@@ -343,11 +367,6 @@ export class Swarm {
 function withPort(address: string): string {
   const { host, port } = splitHostPort(address, defaultSwarmPort);
   return `${host}:${port}`;
-}
-
-// Links that we made are no way to reach this node.
-function isOwnLink(name: string): boolean {
-  return name === "lo" || name.startsWith("sk");
 }
 
 function leaveWarning(managers: number): string {

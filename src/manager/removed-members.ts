@@ -49,7 +49,8 @@ export function roleNow(
   return wasMember === true && view.get("node", nodeId)?.role === "WORKER" ? "worker" : role;
 }
 
-// A node may lose several raft ids, and one whose raft id was never known is noted by its node id.
-function isSame(a: RemovedRaftMember, b: RemovedRaftMember): boolean {
-  return a.raftId === b.raftId && a.nodeId === b.nodeId && a.dropped === b.dropped;
+// A node may lose several raft ids; one whose raft id is not known is noted by its node id.
+function isSame(known: RemovedRaftMember, added: RemovedRaftMember): boolean {
+  if (known.nodeId !== added.nodeId || known.dropped !== added.dropped) return false;
+  return known.raftId === added.raftId || added.raftId === 0;
 }

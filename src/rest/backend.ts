@@ -5,6 +5,7 @@ import type { ClusterApi } from "./backend/cluster-api.ts";
 import type { LocalContainers } from "./backend/containers.ts";
 import type { LocalImages } from "./backend/images.ts";
 import type { NodeInfoData, SwarmStateData, VersionData } from "./backend/node-info.ts";
+import type { RestoredSwarm, RestoreSwarmOptions, SwarmBackup } from "./backend/swarm-backup.ts";
 import type { LocalVolumes } from "./backend/volumes.ts";
 
 /** Everything REST needs from the daemon. Fulfilled in `daemon/`, and by a fake in tests. */
@@ -94,6 +95,13 @@ export interface LocalNode {
   unlockSwarm(key: string): Promise<void>;
   /** "" when autolock is off. */
   unlockKey(): Promise<string>;
+  /** The cluster's state of now; with `stale` what this manager knows, for a cluster without a leader. Managers only. */
+  backupSwarm(options: { readonly stale: boolean }): Promise<SwarmBackup>;
+  /** Reads and checks all of `file` before anything changes. INVALID_ARGUMENT, FAILED_PRECONDITION; UNAVAILABLE in a swarm. */
+  restoreSwarm(
+    options: RestoreSwarmOptions,
+    file: AsyncIterable<Uint8Array>,
+  ): Promise<RestoredSwarm>;
   readonly images: LocalImages;
   readonly containers: LocalContainers;
   /** Absent: /volumes lists none and creates none. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { must } from "../../src/base/assert.ts";
 import {
@@ -9,11 +9,12 @@ import {
   joinSwarm,
   nodeIdOf,
   nodesOf,
+  pidsOf,
   skep,
   sorted,
   TestCluster,
 } from "../support/test-cluster.ts";
-import type { TestDaemon } from "../support/test-daemon.ts";
+import { binaries, type TestDaemon } from "../support/test-daemon.ts";
 import { until } from "../support/until.ts";
 import { webImage } from "../support/web-image.ts";
 
@@ -187,3 +188,129 @@ async function clusterFacts(daemon: TestDaemon): Promise<unknown> {
     networks: await ids("/networks"),
   };
 }
+
+describe("backup and restore", function () {
+  this.timeout(90_000);
+  let cluster: TestCluster;
+  let folder = "";
+
+  before(async () => {
+    cluster = await TestCluster.create({
+      managers: 1,
+      workers: 2,
+      spares: 1,
+      images: [webImage("1")],
+    });
+    folder = cluster.first.host.stateDir;
+    await docker(cluster.first, "swarm", "update", "--autolock");
+    writeFileSync(join(folder, "secret"), "the word");
+    await skep(cluster.first, "secret", "create", "word", join(folder, "secret"));
+    await skep(cluster.first, "network", "create", "-d", "overlay", "net");
+    const drain = ["node", "update", "--availability", "drain", await nodeIdOf(cluster.first)];
+    await skep(cluster.first, ...drain);
+    const create = "service create -d --name web --replicas 4 --no-healthcheck --network net";
+    await skep(cluster.first, ...create.split(" "), "--secret", "word", "skep-web:1");
+    await cluster.converged("web", 4);
+  });
+
+  after(async function () {
+    this.timeout(30_000);
+    await cluster?.destroy();
+  });
+
+  it("writes a file that shows nothing, and a key that only its owner can read", async () => {
+    const { first } = cluster;
+    const [file, keyFile] = [join(folder, "a.backup"), join(folder, "a.key")];
+    const said = await skep(first, "swarm", "backup", file, "--key-file", keyFile);
+    assert.match(said, /Wrote .*a\.backup/);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.equal(statSync(keyFile).mode & 0o777, 0o600);
+    const bytes = readFileSync(file);
+    for (const text of ["the word", "SWMTKN", "SWMKEY", "PRIVATE KEY", "skep-web"]) {
+      assert.equal(bytes.includes(text), false, text);
+    }
+    const again = failed("backup", await first.skep("swarm", "backup", file));
+    assert.match(again, /exists already, and is not overwritten/);
+    const shown = await skep(first, "swarm", "backup", join(folder, "b.backup"));
+    assert.match(shown, /\n {4}SKBAK-1-[\w-]{43}\n/);
+    const worker = must(cluster.workers[0], "a worker");
+    const refused = failed("backup", await worker.skep("swarm", "backup", join(folder, "w")));
+    assert.match(refused, /This node is not a swarm manager/);
+    assert.equal(existsSync(join(folder, "w")), false);
+  });
+
+  it("refuses what is no good backup, or no place for one, and changes nothing", async () => {
+    const spare = must(cluster.spares[0], "the spare");
+    const [file, keyFile] = [join(folder, "a.backup"), join(folder, "a.key")];
+    const good = readFileSync(file);
+    const flipped = Buffer.from(good);
+    flipped.writeUInt8(flipped.readUInt8(good.length >> 1) ^ 1, good.length >> 1);
+    const cases: readonly [name: string, bytes: Buffer, want: RegExp][] = [
+      ["foreign", readFileSync(binaries.skepd), /is no backup made by/],
+      ["cut", good.subarray(0, -10), /the backup is cut short/],
+      ["flipped", flipped, /part \d+ of the backup is damaged/],
+      ["long", Buffer.concat([good, good]), /goes on after its end/],
+    ];
+    for (const [name, bytes, want] of cases) {
+      writeFileSync(join(folder, name), bytes);
+      const restore = ["swarm", "restore", join(folder, name), "--key-file", keyFile];
+      assert.match(failed(name, await spare.skep(...restore)), want);
+    }
+    const otherKey = join(folder, "other.key");
+    writeFileSync(otherKey, `SKBAK-1-${"A".repeat(43)}\n`);
+    const wrong = await spare.skep("swarm", "restore", file, "--key-file", otherKey);
+    assert.match(failed("another key", wrong), /the key is not this backup's/);
+    const { Swarm } = await getJson<{ Swarm: SwarmInfo }>(spare, "/info");
+    assert.equal(Swarm.LocalNodeState, "inactive");
+    assert.equal(existsSync(join(spare.host.stateDir, "d/swarm/member.json")), false);
+    const member = await cluster.first.skep("swarm", "restore", file, "--key-file", keyFile);
+    assert.match(failed("in a swarm", member), /This node is already part of a swarm/);
+  });
+
+  it("brings the cluster back at the same address; workers' containers never stop", async () => {
+    const { first, workers } = cluster;
+    const [file, keyFile] = [join(folder, "c.backup"), join(folder, "c.key")];
+    await skep(first, "swarm", "backup", file, "--key-file", keyFile);
+    const before = await clusterFacts(first);
+    const unlockKey = await skep(first, "swarm", "unlock-key", "-q");
+    const containers = pidsOf(await cluster.containersOf("web", workers));
+    assert.equal(containers.size, 4);
+    // What happens after the backup is lost.
+    await skep(first, "service", "create", "-d", "--name", "late", "--replicas", "0", "skep-web:1");
+    await first.stop("SIGKILL");
+    rmSync(join(first.host.stateDir, "d/swarm"), { recursive: true });
+    await first.start();
+    const address = ["--advertise-addr", first.host.ip];
+    const said = await skep(first, "swarm", "restore", file, "--key-file", keyFile, ...address);
+    assert.match(said, /is restored as of .*This node \(\w+\) is its one manager now/s);
+    assert.deepEqual(await clusterFacts(first), before);
+    assert.equal(await skep(first, "swarm", "unlock-key", "-q"), unlockKey);
+    await until("both workers are back", 30_000, async () => {
+      const nodes = await nodesOf(first);
+      const ready = nodes.filter(({ Status }) => Status.State === "ready");
+      return ready.length === 3 && nodes.length === 4;
+    });
+    await cluster.converged("web", 4);
+    assert.deepEqual(pidsOf(await cluster.containersOf("web", workers)), containers);
+    await skep(first, "service", "scale", "-d", "web=5");
+    await cluster.converged("web", 5);
+  });
+
+  it("keeps autolock, and takes new nodes in with the old tokens", async () => {
+    const { first } = cluster;
+    const unlockKey = (await skep(first, "swarm", "unlock-key", "-q")).trim();
+    const spare = must(cluster.spares[0], "the spare");
+    await joinSwarm(spare, "manager", first);
+    await until("two reachable managers", 20_000, async () => {
+      const nodes = await nodesOf(first);
+      return nodes.filter((node) => node.ManagerStatus?.Reachability === "reachable").length === 2;
+    });
+    await first.stop("SIGKILL");
+    await first.start();
+    const { Swarm } = await getJson<{ Swarm: SwarmInfo }>(first, "/info");
+    assert.equal(Swarm.LocalNodeState, "locked");
+    const { status } = await first.api("POST", "/swarm/unlock", { UnlockKey: unlockKey });
+    assert.equal(status, 200);
+    await cluster.converged("web", 5);
+  });
+});

@@ -66,6 +66,20 @@ export class FakeBackend implements Backend {
         }
         this.swarm = { ...this.swarm, state: "inactive", manager: false, nodeId: "" };
       },
+      backupSwarm: async ({ stale }) => {
+        this.calls.push(`backup${stale ? " stale" : ""}`);
+        return { key: "SKBAK-1-fake", chunks: chunksOf("sealed ", "bytes") };
+      },
+      restoreSwarm: async ({ key, advertiseAddress, listenAddress }, file) => {
+        if (key !== "SKBAK-1-fake") {
+          throw new ClusterError("INVALID_ARGUMENT", "the key is not this backup's");
+        }
+        const parts: Uint8Array[] = [];
+        for await (const part of file) parts.push(part);
+        const text = Buffer.concat(parts).toString();
+        this.calls.push(`restore ${text} ${advertiseAddress} ${listenAddress}`);
+        return { nodeId: "n1", clusterId: "c1", backupCreatedAt: "2026-01-02T03:04:05.000Z" };
+      },
       unlockSwarm: async (key) => {
         if (key !== "SWMKEY-1-right") throw new ClusterError("INVALID_ARGUMENT", "invalid key");
         this.swarm = { ...this.swarm, state: "active", manager: true };
@@ -346,3 +360,7 @@ const fakeInfo = {
   warnings: [],
   genericResources: [],
 };
+
+async function* chunksOf(...texts: readonly string[]): AsyncGenerator<Uint8Array, void, void> {
+  for (const text of texts) yield Buffer.from(text);
+}

@@ -4,6 +4,7 @@ import type { SwarmJson, SwarmSpecJson } from "../../rest/wire/swarm.ts";
 import type { InfoJson } from "../../rest/wire/system.ts";
 import { collect, type OpenSession, type Session } from "../session.ts";
 import { parseChoice, parseCount, parseDuration } from "../values.ts";
+import { addBackupCommands } from "./swarm-backup.ts";
 import { addUnlockCommands, parseAutolock, tellUnlockKey } from "./swarm-unlock.ts";
 
 const availabilities = ["active", "pause", "drain"] as const;
@@ -85,6 +86,7 @@ export function addSwarmCommands(program: Command, open: OpenSession): void {
     .option("--autolock [true|false]", "whether managers need a key after a restart")
     .action(async (options: SettingFlags) => update(open(), options));
   addUnlockCommands(swarm, open);
+  addBackupCommands(swarm, open);
   swarm
     .command("leave")
     .description("Leave the swarm")

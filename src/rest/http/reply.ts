@@ -26,6 +26,7 @@ export interface StreamReply {
   readonly status: number;
   readonly contentType: string;
   readonly chunks: AsyncIterable<Uint8Array | string>;
+  readonly headers?: Headers;
 }
 
 /** The connection becomes a raw two-way pipe (101), or a one-way body (200) without Upgrade. */

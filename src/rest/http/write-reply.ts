@@ -103,7 +103,11 @@ async function writeStream(
   headers: Readonly<Record<string, string>>,
   log: Logger,
 ): Promise<void> {
-  response.writeHead(reply.status, { ...headers, "Content-Type": reply.contentType });
+  response.writeHead(reply.status, {
+    ...headers,
+    "Content-Type": reply.contentType,
+    ...reply.headers,
+  });
   response.flushHeaders();
   try {
     for await (const chunk of reply.chunks) {

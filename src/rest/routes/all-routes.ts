@@ -10,6 +10,7 @@ import { nodeRoutes } from "./nodes.ts";
 import { secretRoutes } from "./secrets.ts";
 import { serviceRoutes } from "./services.ts";
 import { swarmRoutes } from "./swarm.ts";
+import { swarmBackupRoutes } from "./swarm-backup.ts";
 import { systemRoutes } from "./system.ts";
 import { taskRoutes } from "./tasks.ts";
 import { volumeRoutes } from "./volumes.ts";
@@ -19,6 +20,7 @@ export const allRoutes: readonly Route[] = [
   ...systemRoutes,
   ...eventRoutes,
   ...swarmRoutes,
+  ...swarmBackupRoutes,
   ...nodeRoutes,
   ...serviceRoutes,
   ...dryRunRoutes,
