@@ -26,6 +26,10 @@ const groups: readonly Group[] = [
     load: async () => (await import("./commands/service.ts")).addServiceCommands,
   },
   {
+    words: { stack: "Manage stacks of services from compose files" },
+    load: async () => (await import("./commands/stack.ts")).addStackCommands,
+  },
+  {
     words: { network: "Manage networks" },
     load: async () => (await import("./commands/network.ts")).addNetworkCommands,
   },

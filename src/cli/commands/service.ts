@@ -26,7 +26,8 @@ import {
 import { printTasks, type TaskListOptions } from "../tasks.ts";
 import { addServiceRebalance } from "./service-rebalance.ts";
 
-interface ListOptions {
+/** What `service ls` and `stack services` are asked for. */
+export interface ServiceListOptions {
   filter?: string[];
   quiet?: boolean;
   format?: string;
@@ -97,7 +98,7 @@ function addQueries(service: Command, open: OpenSession): void {
     .option("-f, --filter <filter>", "key=value", collect)
     .option("--format <format>", formatHelp)
     .option("-q, --quiet", "only ids")
-    .action(async (options: ListOptions) => list(open(), options));
+    .action(async (options: ServiceListOptions) => list(open(), options));
   service
     .command("ps")
     .description("List the tasks of services")
@@ -136,11 +137,20 @@ function addQueries(service: Command, open: OpenSession): void {
     .action(async (name: string, options: ServiceLogOptions) => showLogs(open(), name, options));
 }
 
-async function list(session: Session, options: ListOptions): Promise<void> {
+async function list(session: Session, options: ServiceListOptions): Promise<void> {
   const services = await session.client.get<ServiceJson[]>("/services", {
     status: true,
     filters: filterQuery(options.filter),
   });
+  printServices(session, services, options);
+}
+
+/** Prints services, with their counts, as `service ls` does. */
+export function printServices(
+  session: Session,
+  services: ServiceJson[],
+  options: ServiceListOptions,
+): void {
   services.sort((a, b) => a.Spec.Name.localeCompare(b.Spec.Name, "en", { numeric: true }));
   const rows = services.map((service) => [
     shortId(service.ID),

@@ -37,3 +37,8 @@ export function stackLabels(
 ): Record<string, string> {
   return { ...labels, [stackLabel]: stack };
 }
+
+/** Orders texts by their characters, whatever the language: results are the same everywhere. */
+export function byText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

@@ -5,7 +5,7 @@ import type {
 } from "../../rest/wire/service.ts";
 import { parseDuration } from "../values.ts";
 import type { FileReferenceFields, ServiceFields } from "./decode-service.ts";
-import { objectName, stackLabels } from "./names.ts";
+import { byText, objectName, stackLabels } from "./names.ts";
 import type { StackFile, StackModel, StackService } from "./stack-model.ts";
 import { mountOf, tmpfsMount } from "./stack-mounts.ts";
 
@@ -33,7 +33,7 @@ export function containerOf(
   if (environment !== undefined) {
     container.Env = Object.entries(environment)
       .map(([name, value]) => (value === null ? name : `${name}=${value}`))
-      .sort();
+      .sort(byText);
   }
   const mounts = [
     ...(fields.volumes ?? []).map((volume) => mountOf(stack, volume, model)),

@@ -1,5 +1,5 @@
 import type { NetworkFields } from "./decode-objects.ts";
-import { objectName, stackLabels } from "./names.ts";
+import { byText, objectName, stackLabels } from "./names.ts";
 import type { StackFile, StackModel } from "./stack-model.ts";
 
 /** Body of POST /networks/create. */
@@ -77,7 +77,7 @@ function usedNetworks({ services }: StackModel): string[] {
     const own = Object.keys(networks ?? {});
     return own.length === 0 ? ["default"] : own;
   });
-  return [...new Set(keys)].sort();
+  return [...new Set(keys)].sort(byText);
 }
 
 function networkRequest(stack: string, key: string, fields: NetworkFields): NetworkRequest {
