@@ -1,9 +1,11 @@
+import { ClusterError } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
 import { createKeyAndCsr } from "../ca/csr.ts";
+import { importRoot } from "../ca/import-root.ts";
 import { issueCertificate } from "../ca/issue-certificate.ts";
 import { newJoinToken, rootDigest } from "../ca/join-token.ts";
-import { createRootCa } from "../ca/root-ca.ts";
+import { createRootCa, type RootCaPem } from "../ca/root-ca.ts";
 import { newUnlockKey } from "../ca/unlock-key.ts";
 import type { ClusterInput } from "../gen/skep/Cluster.ts";
 import type { ClusterSpecInput } from "../gen/skep/ClusterSpec.ts";
@@ -43,7 +45,8 @@ export function makeCluster(
   deps: { readonly random: Random; readonly nowMs: number },
 ): NewCluster {
   const { random, nowMs } = deps;
-  const root = createRootCa(nowMs);
+  const root = rootOf(init.spec, nowMs);
+  const { ca } = init.spec;
   const clusterId = newId(random);
   const nodeId = newId(random);
   const raftId = 1 + Buffer.from(random.bytes(6)).readUIntBE(0, 6);
@@ -70,11 +73,17 @@ export function makeCluster(
     raftId,
     cluster: {
       id: clusterId,
-      spec: { ...init.spec, annotations: { ...init.spec.annotations, name: "default" } },
+      spec: {
+        ...init.spec,
+        annotations: { ...init.spec.annotations, name: "default" },
+        // The key is kept with the root alone.
+        ...(ca ? { ca: { ...ca, signingCaKey: Buffer.alloc(0) } } : {}),
+      },
       rootCa: {
         caCert: Buffer.from(root.certificatePem),
         caKey: Buffer.from(root.privateKeyPem),
         caCertDigest: rootDigest(root.certificatePem),
+        lastForcedRotation: ca?.forceRotate ?? 0,
         joinTokens: {
           worker: newJoinToken(root.certificatePem, random),
           manager: newJoinToken(root.certificatePem, random),
@@ -101,6 +110,22 @@ export function makeCluster(
       },
     },
   };
+}
+
+// Whoever begins must be able to sign: an external CA may take over afterwards.
+function rootOf({ ca }: ClusterSpecInput, nowMs: number): RootCaPem {
+  const [certificate, key] = [textOf(ca?.signingCaCert), textOf(ca?.signingCaKey)];
+  if (key === "" && (certificate !== "" || (ca?.externalCas ?? []).length > 0)) {
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      "a swarm begins with a root whose key it has: give ca-cert and ca-key, or neither; afterwards `swarm ca --rotate --ca-cert … --external-ca …` hands the signing over",
+    );
+  }
+  return certificate === "" ? createRootCa(nowMs) : importRoot({ certificate, key }, nowMs);
+}
+
+function textOf(bytes: string | Uint8Array | undefined): string {
+  return typeof bytes === "string" ? bytes : Buffer.from(bytes ?? []).toString();
 }
 
 function expiryOf(spec: ClusterSpecInput): number {
