@@ -5,6 +5,7 @@ import type { InfoJson } from "../../rest/wire/system.ts";
 import { collect, type OpenSession, type Session } from "../session.ts";
 import { parseChoice, parseCount, parseDuration } from "../values.ts";
 import { addBackupCommands } from "./swarm-backup.ts";
+import { addCaCommand, type CaFlags, readCaFlags } from "./swarm-ca.ts";
 import { addUnlockCommands, parseAutolock, tellUnlockKey } from "./swarm-unlock.ts";
 
 const availabilities = ["active", "pause", "drain"] as const;
@@ -18,7 +19,7 @@ interface SettingFlags {
   autolock?: string | boolean;
 }
 
-interface InitOptions extends SettingFlags {
+interface InitOptions extends SettingFlags, CaFlags {
   advertiseAddr?: string;
   listenAddr: string;
   dataPathAddr?: string;
@@ -50,6 +51,9 @@ export function addSwarmCommands(program: Command, open: OpenSession): void {
     .option("--default-addr-pool <cidr>", "pool that networks are cut from", collect)
     .option("--default-addr-pool-mask-length <n>", "size of each network (default 24)")
     .option("--availability <word>", "active, pause or drain", "active")
+    .option("--ca-cert <file>", "PEM of the root to begin with (default: a new one)")
+    .option("--ca-key <file>", "PEM of its key")
+    .option("--external-ca <spec>", "protocol=cfssl,url=https://…[,cacert=FILE]", collect)
     .option("--force-new-cluster", "make a new swarm from the state of this manager")
     .option("--cert-expiry <duration>", "life of node certificates (default 2160h)")
     .option("--dispatcher-heartbeat <duration>", "time between heartbeats (default 5s)")
@@ -85,6 +89,7 @@ export function addSwarmCommands(program: Command, open: OpenSession): void {
     .option("--snapshot-interval <n>", "log entries between snapshots")
     .option("--autolock [true|false]", "whether managers need a key after a restart")
     .action(async (options: SettingFlags) => update(open(), options));
+  addCaCommand(swarm, open);
   addUnlockCommands(swarm, open);
   addBackupCommands(swarm, open);
   swarm
@@ -99,6 +104,7 @@ export function addSwarmCommands(program: Command, open: OpenSession): void {
 }
 
 async function init(session: Session, options: InitOptions): Promise<void> {
+  const spec = withSettings(defaultSpec, options);
   const body = {
     ListenAddr: options.listenAddr,
     AdvertiseAddr: options.advertiseAddr ?? "",
@@ -111,7 +117,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
     ),
     ForceNewCluster: options.forceNewCluster ?? false,
     Availability: parseChoice("--availability", options.availability, availabilities),
-    Spec: withSettings(defaultSpec, options),
+    Spec: { ...spec, CAConfig: { ...spec.CAConfig, ...(await readCaFlags(options)) } },
   };
   const nodeId = await session.client.post<string>("/swarm/init", { body });
   session.print(`Swarm initialized: current node (${nodeId}) is now a manager.\n`);
