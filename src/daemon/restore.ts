@@ -4,12 +4,12 @@ import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { createKeyAndCsr } from "../ca/csr.ts";
-import { issueCertificate } from "../ca/issue-certificate.ts";
+import { Signer } from "../ca/signer.ts";
+import { trustBundleOf } from "../ca/trust.ts";
 import type { Cluster } from "../gen/skep/Cluster.ts";
 import type { ReadBackup } from "../manager/backup.ts";
 import { newRaftId } from "../manager/raft-membership.ts";
 import { removedRaftIds } from "../manager/removed-members.ts";
-import { clusterSettingsOf } from "../model/defaults.ts";
 import { emptyConfState } from "../raft/storage/memory-storage.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
 import type { KeyVault } from "./key-vault.ts";
@@ -28,19 +28,19 @@ export interface RestoredMember {
   readonly identity: TlsIdentity;
 }
 
-/** A new node of the backed-up cluster, with a certificate of its CA. FAILED_PRECONDITION when the CA cannot sign. */
-export function newMember(
+/** A new node of the backed-up cluster, with a certificate of its CA. Errors as `Signer.sign`. */
+export async function newMember(
   { cluster, state }: Pick<ReadBackup, "cluster" | "state">,
   addresses: Pick<MemberState, "listenAddress" | "advertiseAddress" | "dataPathAddress">,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
-): RestoredMember {
+): Promise<RestoredMember> {
   const nodeId = newId(random);
   const used = new Set(removedRaftIds(cluster));
   for (const { managerStatus } of state.view().all("node")) {
     if (managerStatus !== null) used.add(managerStatus.raftId);
   }
   return {
-    identity: newIdentity(cluster, nodeId, clock),
+    identity: await newIdentity(cluster, nodeId, clock),
     state: {
       formatVersion: 1,
       nodeId,
@@ -78,32 +78,24 @@ export async function seedRaft(
   }
 }
 
-function newIdentity(cluster: Cluster, nodeId: string, clock: Pick<Clock, "now">): TlsIdentity {
+async function newIdentity(
+  cluster: Cluster,
+  nodeId: string,
+  clock: Pick<Clock, "now">,
+): Promise<TlsIdentity> {
   const { rootCa } = cluster;
-  if (!rootCa || rootCa.caKey.length === 0) {
-    throw new ClusterError(
-      "FAILED_PRECONDITION",
-      "the backup does not have the key of the cluster's CA, so that this node cannot get a certificate",
-    );
+  if (rootCa === null) {
+    throw new ClusterError("FAILED_PRECONDITION", "the backup does not have the cluster's CA");
   }
   const { privateKeyPem, csrPem } = createKeyAndCsr();
-  const rootCaPem = rootCa.caCert.toString();
-  const certificatePem = issueCertificate({
-    rootCert: rootCaPem,
-    rootKey: rootCa.caKey.toString(),
-    csrPem,
-    nodeId,
-    role: "manager",
-    clusterId: cluster.id,
-    expiryMs: clusterSettingsOf(cluster).nodeCertExpiryMs,
-    nowMs: clock.now(),
-  });
+  const role = "manager";
+  const signer = new Signer({ clock, asker: undefined });
   return {
-    certificatePem,
+    certificatePem: await signer.sign(cluster, { csrPem, nodeId, role }),
     privateKeyPem,
-    rootCaPem,
+    rootCaPem: trustBundleOf(rootCa),
     nodeId,
-    role: "manager",
+    role,
     clusterId: cluster.id,
   };
 }

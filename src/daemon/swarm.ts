@@ -177,7 +177,7 @@ export class Swarm {
       const addresses = this.#addresses(advertiseAddress, listenAddress, dataPathAddress);
       const backup = await readBackup(file, options.key);
       const { stateDir, vault } = this.#deps;
-      const member = newMember(backup, addresses, this.#deps);
+      const member = await newMember(backup, addresses, this.#deps);
       const { state, identity } = member;
       await stateDir.clearMember(); // what a restore left that ended half way
       vault.close();

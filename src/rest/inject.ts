@@ -48,7 +48,9 @@ export async function inject(app: RestApp, request: InjectRequest): Promise<Inje
         ...reply.headers,
       });
     case "stream":
-      return response(reply.status, reply.contentType, await collect(reply.chunks), {});
+      return response(reply.status, reply.contentType, await collect(reply.chunks), {
+        ...reply.headers,
+      });
     case "upgrade": {
       const output = new PassThrough();
       const collected = collect(output);
