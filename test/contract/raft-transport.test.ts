@@ -14,6 +14,7 @@ import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { aConfState } from "../support/raft-memory-storage.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import { TestCa } from "../support/test-certificates.ts";
+import { until } from "../support/until.ts";
 
 const log = silentLogger;
 const sizeBytes = 6 * 1024 * 1024;
@@ -38,7 +39,9 @@ class Inbox implements TransportHandler {
   }
 }
 
-describe("raft transport over gRPC", () => {
+// Broken connections are opened again by gRPC after a second.
+describe("raft transport over gRPC", function () {
+  this.timeout(30_000);
   let ca: TestCa;
   const closing: (() => Promise<void> | void)[] = [];
 
@@ -116,6 +119,26 @@ describe("raft transport over gRPC", () => {
       isClusterError(error),
     );
     assert.deepEqual(receiver.inbox.snapshots, []);
+  });
+
+  it("answers a leader that it does not know over that leader's own stream", async () => {
+    const [away, leader] = [await host(2), await host(5)];
+    away.transport.setMembers([
+      { raftId: 1, nodeId: "node1", address: "127.0.0.1:1" },
+      away.member,
+    ]);
+    leader.transport.setMembers([away.member, leader.member]);
+    leader.transport.send({ ...makeMessage("MsgHeartbeat", 2, { term: 3 }), from: 5 });
+    await until("message 1", 8_000, () => away.inbox.messages.length === 1, 2);
+    away.transport.send({ ...makeMessage("MsgHeartbeatResp", 5, { term: 3 }), from: 2 });
+    await until("message 1", 8_000, () => leader.inbox.messages.length === 1, 2);
+    assert.deepEqual(leader.inbox.messages[0]?.type, "MsgHeartbeatResp");
+    // In no other's name, and nothing but what a follower says.
+    away.transport.send({ ...makeMessage("MsgHeartbeatResp", 5, { term: 3 }), from: 1 });
+    away.transport.send({ ...makeMessage("MsgVote", 5, { term: 4 }), from: 2 });
+    away.transport.send({ ...makeMessage("MsgAppResp", 5, { term: 3 }), from: 2 });
+    await until("message 2", 8_000, () => leader.inbox.messages.length === 2, 2);
+    assert.deepEqual(leader.inbox.messages[1]?.type, "MsgAppResp");
   });
 
   it("takes messages only in the name of the certificate's node", async () => {

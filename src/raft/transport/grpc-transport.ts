@@ -27,6 +27,9 @@ export interface GrpcTransportDeps {
   readonly onRefused?: (reason: string) => void;
 }
 
+/** Unknown leaders that are remembered; each is of a later term than the one before. */
+const answersMax = 4;
+
 /** Sends over one gRPC stream a peer; the receiving side is `raftService`. */
 export class GrpcTransport implements RaftTransport {
   readonly #options: GrpcTransportOptions;
@@ -35,6 +38,8 @@ export class GrpcTransport implements RaftTransport {
   readonly #peers = new Map<number, Peer>();
   readonly #abort = new AbortController();
   readonly #senders = new Senders();
+  /** The way back to leaders that this member does not know yet, by raft id. */
+  readonly #answers = new Map<number, (message: Message) => void>();
   readonly #incoming: IncomingSnapshots;
   #handler: TransportHandler | undefined;
   #receiver: RaftReceiver | undefined;
@@ -51,8 +56,9 @@ export class GrpcTransport implements RaftTransport {
     const senders = this.#senders;
     this.#receiver = {
       admit: (nodeId) => senders.admit(nodeId),
-      receive: (nodeId, message) => {
+      receive: (nodeId, message, answer) => {
         senders.check(nodeId, message);
+        if (!this.#peers.has(message.from)) this.#keepAnswer(message.from, answer);
         handler.receive(message);
       },
       receiveSnapshot: async (nodeId, message, snapshot, parts) => {
@@ -78,14 +84,19 @@ export class GrpcTransport implements RaftTransport {
     }
     for (const [raftId, address] of wanted) {
       if (raftId === this.#options.raftId || this.#peers.has(raftId)) continue;
+      this.#answers.delete(raftId);
       const onUnreachable = (): void => this.#handler?.unreachable(raftId);
-      const peer = new Peer(address, { ...this.#deps, log: this.#log, onUnreachable });
-      this.#peers.set(raftId, peer);
+      const onAnswer = (message: Message): void => this.#answered(raftId, message);
+      const deps = { ...this.#deps, log: this.#log, onUnreachable, onAnswer };
+      this.#peers.set(raftId, new Peer(address, deps));
     }
   }
 
   send(message: Message): void {
-    this.#peers.get(message.to)?.send(message);
+    const { to } = message;
+    const peer = this.#peers.get(to);
+    if (peer === undefined) this.#answers.get(to)?.(message);
+    else peer.send(message);
   }
 
   async sendSnapshot(
@@ -112,6 +123,21 @@ export class GrpcTransport implements RaftTransport {
 
   reachable(raftId: number): boolean {
     return raftId === this.#options.raftId || (this.#peers.get(raftId)?.connected ?? false);
+  }
+
+  // A member that was away while all others were replaced hears a leader that it cannot dial.
+  #keepAnswer(raftId: number, answer: (message: Message) => void): void {
+    this.#answers.delete(raftId);
+    this.#answers.set(raftId, answer);
+    const [oldest] = this.#answers.keys();
+    if (this.#answers.size > answersMax && oldest !== undefined) this.#answers.delete(oldest);
+  }
+
+  // By the address that the membership names; only what a follower says to its leader.
+  #answered(raftId: number, message: Message): void {
+    const { type, from, to } = message;
+    if (from !== raftId || to !== this.#options.raftId) return;
+    if (type === "MsgAppResp" || type === "MsgHeartbeatResp") this.#handler?.receive(message);
   }
 
   async stop(): Promise<void> {

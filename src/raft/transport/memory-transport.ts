@@ -45,6 +45,8 @@ class MemoryTransport implements RaftTransport {
   readonly #raftId: number;
   readonly #network: MemoryNetwork;
   #members = new Set<number>();
+  /** Members that spoke to this one: they can be answered, known or not. */
+  readonly #heard = new Set<number>();
   #handler: TransportHandler | undefined;
 
   constructor(raftId: number, network: MemoryNetwork) {
@@ -54,7 +56,15 @@ class MemoryTransport implements RaftTransport {
 
   start(handler: TransportHandler): void {
     this.#handler = handler;
-    this.#network.attach(this.#raftId, handler);
+    this.#network.attach(this.#raftId, {
+      receive: (message) => {
+        this.#heard.add(message.from);
+        handler.receive(message);
+      },
+      unreachable: (raftId) => handler.unreachable(raftId),
+      receiveSnapshot: (message, snapshot, chunks) =>
+        handler.receiveSnapshot(message, snapshot, chunks),
+    });
   }
 
   setMembers(members: readonly RaftMember[]): void {
@@ -62,7 +72,7 @@ class MemoryTransport implements RaftTransport {
   }
 
   send(message: Message): void {
-    if (!this.#members.has(message.to)) return;
+    if (!this.#members.has(message.to) && !this.#heard.has(message.to)) return;
     const receiver = this.#network.route(this.#raftId, message.to);
     if (receiver === undefined) {
       queueMicrotask(() => this.#handler?.unreachable(message.to));

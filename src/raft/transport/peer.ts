@@ -8,7 +8,7 @@ import type { RaftMessageInput } from "../../gen/skep/RaftMessage.ts";
 import type { RaftStreamAck } from "../../gen/skep/RaftStreamAck.ts";
 import type { ChannelPool, DuplexCall } from "../../rpc/channel-pool.ts";
 import type { Message } from "../core/types.ts";
-import { messageToProto } from "./message-codec.ts";
+import { messageFromProto, messageToProto } from "./message-codec.ts";
 
 /** Messages that wait for a peer; the oldest is lost beyond that, as raft sends again. */
 const queuedMax = 4_096;
@@ -26,6 +26,8 @@ export interface PeerDeps {
   readonly onRefused?: ((reason: string) => void) | undefined;
   /** Called when messages to the peer were lost. */
   readonly onUnreachable: () => void;
+  /** Called with what the peer says on the stream that was opened to it (see RaftStreamAck). */
+  readonly onAnswer: (message: Message) => void;
 }
 
 /** The outgoing stream to one peer, opened again with back-off whenever it breaks. */
@@ -130,9 +132,10 @@ export class Peer {
   async #watch(stream: Stream): Promise<void> {
     let reason: unknown;
     try {
-      for await (const _ of stream.messages) {
+      for await (const { message } of stream.messages) {
         this.#connected = true;
         this.#backoff.reset();
+        if (message !== null) this.#deps.onAnswer(messageFromProto(message));
       }
     } catch (error) {
       reason = error;

@@ -1,21 +1,28 @@
 import { ClusterError } from "../../base/errors.ts";
 import type { RaftHandlers } from "../../gen/skep/Raft.ts";
+import type { RaftStreamAckInput } from "../../gen/skep/RaftStreamAck.ts";
 import type { SnapshotChunk } from "../../gen/skep/SnapshotChunk.ts";
 import type { ServiceHandlers } from "../../rpc/api.ts";
-import type { CallContext } from "../../rpc/call.ts";
+import type { CallContext, MessageSink } from "../../rpc/call.ts";
 import type { RoleRule } from "../../rpc/roles.ts";
 import type { Message } from "../core/types.ts";
 import { snapshotInfoFromProto } from "../storage/snapshot-info-codec.ts";
 import type { StoredSnapshot } from "../storage/snapshot-store.ts";
 import type { SnapshotPart } from "./incoming-snapshots.ts";
-import { messageFromProto } from "./message-codec.ts";
+import { messageFromProto, messageToProto } from "./message-codec.ts";
+
+/** Answers that wait to go out on one stream. */
+const answersMax = 64;
 
 /** What peers' calls come to. `nodeId` is of the caller's certificate. */
 export interface RaftReceiver {
   /** A stream begins. PERMISSION_DENIED for a member that was removed. */
   admit(nodeId: string): void;
-  /** PERMISSION_DENIED when the node may not speak as `message.from`. */
-  receive(nodeId: string, message: Message): void;
+  /**
+   * PERMISSION_DENIED when the node may not speak as `message.from`. `answer` sends to it over its own stream, for a
+   * sender whose address is not known.
+   */
+  receive(nodeId: string, message: Message, answer: (message: Message) => void): void;
   /** A stream with a snapshot, or a part of it; resolves with how many of its bytes are here. */
   receiveSnapshot(
     nodeId: string,
@@ -48,10 +55,11 @@ export function raftService(options: RaftServiceOptions): RaftService {
         const nodeId = callerOf(context);
         receiver.admit(nodeId);
         await stream.write({}); // tells the sender that we are there
+        const answer = answersOn(stream);
         for await (const message of messages) {
           // An address that was reused must not get another member's messages.
           if (message.to !== options.raftId) throw notHere(message.to);
-          receiver.receive(nodeId, messageFromProto(message));
+          receiver.receive(nodeId, messageFromProto(message), answer);
         }
       },
       async sendSnapshot(chunks, context) {
@@ -71,6 +79,19 @@ export function raftService(options: RaftServiceOptions): RaftService {
         return { receivedBytes: await receiver.receiveSnapshot(nodeId, message, snapshot, parts) };
       },
     },
+  };
+}
+
+/** Never waits: what does not go out is lost, as raft sends again. */
+function answersOn(stream: MessageSink<RaftStreamAckInput>): (message: Message) => void {
+  let underWay = 0;
+  return (message) => {
+    if (underWay >= answersMax) return;
+    underWay += 1;
+    const settle = (): void => {
+      underWay -= 1;
+    };
+    stream.write({ message: messageToProto(message) }).then(settle, settle);
   };
 }
 
