@@ -1,6 +1,7 @@
-import { createPrivateKey, type KeyObject, type X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, sign, verify, type X509Certificate } from "node:crypto";
 import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { must } from "../base/assert.ts";
 import { syncFolder, writeFileAtomic } from "../base/atomic-file.ts";
 import { ClusterError, errnoCode } from "../base/errors.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
@@ -81,15 +82,19 @@ export class KeyFile {
     const certificatePem = await this.#read(certificateName);
     const rootCaPem = await this.#read(rootName);
     if (certificatePem === undefined || rootCaPem === undefined) return undefined;
-    const certificate = readCertificate(certificatePem, this.#path(certificateName));
+    const chain = certificatesIn(certificatePem, this.#path(certificateName));
+    const roots = certificatesIn(rootCaPem, this.#path(rootName));
+    const certificate = must(chain[0], "a certificate");
     const subject = subjectOf(certificate);
     const clusterId = typeof subject.O === "string" ? subject.O : "";
     const peer = parsePeerSubject(subject, clusterId);
     if (peer instanceof Error) throw new ClusterError("DATA_LOSS", peer.message);
-    const issuers = [
-      ...certificatesIn(certificatePem, this.#path(certificateName)).slice(1),
-      ...certificatesIn(rootCaPem, this.#path(rootName)),
-    ];
+    for (const root of roots) {
+      if (root.checkIssued(root) && !root.verify(root.publicKey)) {
+        throw damagedCertificate(this.#path(rootName));
+      }
+    }
+    const issuers = [...chain.slice(1), ...roots];
     if (!issuers.some((issuer) => isIssuedBy(certificate, issuer))) {
       throw new ClusterError(
         "DATA_LOSS",
@@ -104,7 +109,7 @@ export class KeyFile {
     for (const name of [keyName, nextKeyName]) {
       const text = await this.#read(name);
       const key = text === undefined ? undefined : openKey(text, passphrases);
-      if (key === undefined || !certificate.checkPrivateKey(key)) continue;
+      if (key === undefined || !isKeyOf(certificate, key)) continue;
       await checkPrivate(this.#path(name));
       if (name === nextKeyName) await this.#promoteNextKey();
       return pemOf(key);
@@ -160,13 +165,30 @@ function openKey(keyPem: string, passphrases: readonly string[]): KeyObject | un
   return undefined;
 }
 
+// Comparing the two public keys, as OpenSSL does, overlooks a damaged private one.
+function isKeyOf(certificate: X509Certificate, key: KeyObject): boolean {
+  if (!certificate.checkPrivateKey(key)) return false;
+  const probe = Buffer.from("probe");
+  return verify("sha256", probe, certificate.publicKey, sign("sha256", probe, key));
+}
+
 function pemOf(key: KeyObject): string {
   return key.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
-function certificatesIn(pem: string, what: string): X509Certificate[] {
+function certificatesIn(pem: string, path: string): X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [pem];
-  return blocks.map((block) => readCertificate(block, what));
+  try {
+    return blocks.map((block) => readCertificate(block, path));
+  } catch (error) {
+    throw damagedCertificate(path, error);
+  }
+}
+
+function damagedCertificate(path: string, cause?: unknown): ClusterError {
+  return new ClusterError("DATA_LOSS", `${path} is damaged; put back a good copy, or ${rejoin}`, {
+    cause,
+  });
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

@@ -1,10 +1,11 @@
 import type { Clock } from "../base/clock.ts";
-import { errorMessage } from "../base/errors.ts";
+import { ClusterError, errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Meter } from "../base/meter.ts";
 import type { Random } from "../base/random.ts";
 import type { NewCluster } from "../manager/cluster-init.ts";
 import { Manager, type RaftParts } from "../manager/manager.ts";
+import { changesWhoMayCall } from "../manager/who-may-call.ts";
 import { RaftNode } from "../raft/node/raft-node.ts";
 import { defaultRaftNodeOptions, type RaftNodeStatus } from "../raft/node/raft-node-options.ts";
 import { GrpcTransport } from "../raft/transport/grpc-transport.ts";
@@ -101,11 +102,14 @@ export class ManagerHost {
           },
         },
       );
+      closing.push(cutWhoMayNotCall(manager, server));
+      checkCluster(manager, options.state);
       const follower = new UnlockKeyFollower({ ...deps, store: manager.store });
       follower.start();
       closing.push(() => follower.stop());
       return new ManagerHost(manager, server, closing, () => raft);
     } catch (error) {
+      await manager?.stop();
       await server.stop(0);
       for (const close of closing.reverse()) await close();
       throw error;
@@ -118,6 +122,16 @@ export class ManagerHost {
     await this.#server.stop(stopGraceMs);
     for (const close of this.#closing.reverse()) await close();
   }
+}
+
+// The seal tells files of others apart, but not a log of the first format, which had none.
+function checkCluster(manager: Manager, { clusterId }: MemberState): void {
+  const found = manager.store.view().cluster()?.id ?? clusterId;
+  if (found === clusterId) return;
+  throw new ClusterError(
+    "DATA_LOSS",
+    `the raft log of this manager is of cluster ${found}, but the node is in cluster ${clusterId}; put back the folder that was here, or leave the swarm with force and join again`,
+  );
 }
 
 async function startRaft(
@@ -155,4 +169,13 @@ async function startRaft(
     (error: unknown) => log.error({ err: errorMessage(error) }, "raft ended in an unknown way"),
   );
   return node;
+}
+
+// On every manager, not only on the leader: each has learnt of a removal by its own store.
+function cutWhoMayNotCall({ store }: Manager, server: RpcServer): () => Promise<void> {
+  const end = store.subscribe((events) => {
+    // Not while the entry is being applied: the view must show all of it.
+    if (events.some(changesWhoMayCall)) queueMicrotask(() => server.recheck());
+  });
+  return async () => end();
 }

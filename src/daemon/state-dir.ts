@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../base/atomic-file.ts";
-import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
+import { errnoCode } from "../base/errors.ts";
+import { damagedMember, decodeMember, encodeMember, missingMember } from "./member-file.ts";
 
 /** Why one manager goes on alone: it was told to forget the others, or starts from a backup. */
 export type TakingOver = "force-new-cluster" | "restore";
@@ -72,35 +74,23 @@ export class StateDir {
     }
   }
 
-  /** Undefined when this node is in no cluster. DATA_LOSS when the file is damaged. */
+  /** Undefined when this node is in no cluster. DATA_LOSS when the file is damaged or lost; FAILED_PRECONDITION when it is of a later version. */
   async readMember(): Promise<MemberState | undefined> {
     const path = join(this.swarm, "member.json");
     let text: string;
     try {
       text = await readFile(path, "utf8");
     } catch (error) {
-      if (errnoCode(error) === "ENOENT") return undefined;
-      throw error;
+      if (errnoCode(error) !== "ENOENT") throw damagedMember(path, error);
+      // Else a new membership would be written over what is left of the old.
+      if (existsSync(join(this.certificates, "swarm-node.crt"))) throw missingMember(path);
+      return undefined;
     }
-    try {
-      const state = JSON.parse(text) as MemberState;
-      if (state.formatVersion === 1 && typeof state.nodeId === "string") return state;
-      throw new Error(`format ${String(state.formatVersion)} is not known`);
-    } catch (error) {
-      throw new ClusterError(
-        "DATA_LOSS",
-        `${path} cannot be read (${errorMessage(error)}); leave the swarm with force and join again`,
-        { cause: error },
-      );
-    }
+    return decodeMember(text, path);
   }
 
   async writeMember(state: MemberState): Promise<void> {
-    await writeFileAtomic(
-      join(this.swarm, "member.json"),
-      `${JSON.stringify(state, null, 2)}\n`,
-      0o600,
-    );
+    await writeFileAtomic(join(this.swarm, "member.json"), encodeMember(state), 0o600);
   }
 
   /** Forgets the cluster: certificates, raft log, tasks. */

@@ -127,7 +127,10 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 
   async #names(): Promise<string[]> {
-    return (await readdir(this.#folder)).filter((name) => nameForm.test(name));
+    const found = await readdir(this.#folder, { withFileTypes: true });
+    return found
+      .filter((entry) => entry.isFile() && nameForm.test(entry.name))
+      .map(({ name }) => name);
   }
 
   async #inFile<T>(name: string, work: (reader: SnapshotFileReader) => Promise<T>): Promise<T> {

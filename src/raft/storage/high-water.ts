@@ -32,13 +32,11 @@ export class HighWaterMark {
    */
   static read(path: string): number {
     if (!existsSync(path)) return 0;
-    const bytes = readFileSync(path);
-    if (bytes.every((byte) => byte === 0)) return 0;
+    const bytes = contentOf(path);
+    const isUnwritten = bytes.length === 0 || bytes.length === recordBytes;
+    if (isUnwritten && bytes.every((byte) => byte === 0)) return 0;
     if (bytes.length !== recordBytes || crc32(bytes.subarray(0, 8)) !== bytes.readUInt32BE(8)) {
-      throw new ClusterError(
-        "DATA_LOSS",
-        `${path} is damaged, which says how far the raft log must reach; if the rest of the disk is good, remove that file and start the daemon again, else demote and remove this node on another manager, delete its state directory and join it anew`,
-      );
+      throw damagedMark(path);
     }
     return Number(bytes.readBigUInt64BE(0));
   }
@@ -53,4 +51,20 @@ export class HighWaterMark {
   close(): void {
     closeSync(this.#fd);
   }
+}
+
+function contentOf(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw damagedMark(path, error);
+  }
+}
+
+function damagedMark(path: string, cause?: unknown): ClusterError {
+  return new ClusterError(
+    "DATA_LOSS",
+    `${path} is damaged, which says how far the raft log must reach; if the rest of the disk is good, remove that file and start the daemon again, else demote and remove this node on another manager, delete its state directory and join it anew`,
+    { cause },
+  );
 }

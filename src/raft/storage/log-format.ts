@@ -19,7 +19,7 @@ export async function readLogFormat(folder: string): Promise<LogFormat> {
     text = await readFile(path, "utf8");
   } catch (error) {
     if (errnoCode(error) === "ENOENT") return "plain";
-    throw error;
+    throw damagedFormat(path, error);
   }
   if (text === texts.sealed) return "sealed";
   if (text === texts.mixed) return "mixed";
@@ -30,9 +30,14 @@ export async function readLogFormat(folder: string): Promise<LogFormat> {
       `the raft log in ${folder} has format ${version}, which a newer version of this program wrote; start that version, or a later one`,
     );
   }
-  throw new ClusterError(
+  throw damagedFormat(path);
+}
+
+function damagedFormat(path: string, cause?: unknown): ClusterError {
+  return new ClusterError(
     "DATA_LOSS",
     `${path} is damaged: it must be the single line "2"; if the rest of the disk is good, write that line and start the daemon again`,
+    { cause },
   );
 }
 

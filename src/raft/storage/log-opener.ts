@@ -1,7 +1,8 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
-import { ClusterError, errorMessage } from "../../base/errors.ts";
+import { ClusterError, errorMessage, isClusterError } from "../../base/errors.ts";
 import type { Entry } from "../core/types.ts";
 import {
   batchKey,
@@ -13,6 +14,7 @@ import {
   metaKey,
 } from "./codec.ts";
 import { plainEntryKey } from "./codec-v1.ts";
+import { FrozenCopy } from "./frozen-copy.ts";
 import { HighWaterMark } from "./high-water.ts";
 import { type LogFormat, readLogFormat, writeLogFormat } from "./log-format.ts";
 import { type LogContents, type LogDatabase, lastPlainKey, readLog } from "./log-reader.ts";
@@ -31,34 +33,41 @@ export interface OpenedLog {
 export async function openLog(folder: string, seal: Seal): Promise<OpenedLog> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const format = await readLogFormat(folder);
-  const db = await openDatabase(folder);
   const markPath = join(folder, "high-water");
+  // A log that lost the file it is opened by must not become a new one: LevelDB would delete what is left of it.
+  const mayBeNew = format === "plain" && !existsSync(markPath);
+  const highWater = HighWaterMark.read(markPath);
+  const frozen = await FrozenCopy.of(join(folder, "log"));
+  let db: LogDatabase | undefined;
   try {
-    const highWater = HighWaterMark.read(markPath);
+    db = await openDatabase(folder, mayBeNew);
     const read = await readLog(db, { highWater, seal, mayBePlain: format !== "sealed" });
     const contents = await upToDate(folder, format, read, { db, seal });
     // Left over when a compaction was interrupted.
     const kept = contents.batches[0] ?? contents.meta.truncatedIndex + 1;
     await db.clear({ gte: batchKey(0), lt: batchKey(kept) });
-    return { db, mark: await HighWaterMark.open(markPath), contents };
-  } catch (error) {
-    await db.close();
+    const mark = await HighWaterMark.open(markPath);
+    await frozen.drop();
+    return { db, mark, contents };
+  } catch (thrown) {
+    const error = openError(thrown, folder);
+    await db?.close();
+    // One that another process holds is no business of ours.
+    if (isClusterError(error, "DATA_LOSS")) await frozen.bringBack();
+    else await frozen.drop();
     throw error;
   }
 }
 
-async function openDatabase(folder: string): Promise<LogDatabase> {
+async function openDatabase(folder: string, createIfMissing: boolean): Promise<LogDatabase> {
   const db: LogDatabase = new Level(join(folder, "log"), {
     keyEncoding: "buffer",
     valueEncoding: "buffer",
+    createIfMissing,
     writeBufferSize: 16 * 1024 * 1024,
   });
-  try {
-    await db.open();
-    return db;
-  } catch (error) {
-    throw openError(error, folder);
-  }
+  await db.open();
+  return db;
 }
 
 // A crash in between leaves a mix, which is read as well: all sealed records first, then those in the clear.
@@ -136,6 +145,7 @@ function* groups(entries: readonly Entry[]): Generator<readonly Entry[], void, v
 }
 
 function openError(error: unknown, folder: string): ClusterError {
+  if (error instanceof ClusterError) return error;
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const text = errorMessage(cause);
   if (/lock/i.test(text)) {
@@ -145,7 +155,8 @@ function openError(error: unknown, folder: string): ClusterError {
       { cause: error },
     );
   }
-  if (/corruption/i.test(text)) return damaged(text.toLowerCase());
+  if (/corruption|does not exist|no such file|invalid argument/i.test(text))
+    return damaged(text.toLowerCase(), error);
   return new ClusterError("INTERNAL", `cannot open the raft log in ${folder}: ${text}`, {
     cause: error,
   });

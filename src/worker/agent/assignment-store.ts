@@ -43,16 +43,22 @@ export class AssignmentStore {
     try {
       await db.open();
     } catch (error) {
-      throw new ClusterError(
-        "DATA_LOSS",
-        `cannot open the node's task store ${folder}; move it away to start without it`,
-        { cause: error },
-      );
+      throw damagedStore(folder, error);
     }
     return new AssignmentStore(db);
   }
 
+  /** DATA_LOSS when a record cannot be read: it is closed then. */
   async load(): Promise<{ set: AssignmentSet; statuses: ReadonlyMap<string, TaskStatus> }> {
+    try {
+      return await this.#load();
+    } catch (error) {
+      await this.#db.close();
+      throw damagedStore(this.#db.location, error);
+    }
+  }
+
+  async #load(): Promise<{ set: AssignmentSet; statuses: ReadonlyMap<string, TaskStatus> }> {
     const set = {
       ...emptyAssignmentSet,
       task: await this.#read("task", taskCodec),
@@ -104,6 +110,14 @@ export class AssignmentStore {
     }
     return found;
   }
+}
+
+function damagedStore(folder: string, cause: unknown): ClusterError {
+  return new ClusterError(
+    "DATA_LOSS",
+    `cannot read the node's task store ${folder}; move it away and start the daemon again: the managers tell the tasks anew`,
+    { cause },
+  );
 }
 
 function encodeItem(

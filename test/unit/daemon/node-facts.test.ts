@@ -106,7 +106,7 @@ describe("the state folder", () => {
     assert.equal(await state.readMember(), undefined);
   });
 
-  for (const text of ["{", "{}", '{"formatVersion":2,"nodeId":"x"}']) {
+  for (const text of ["{", "{}", '{"formatVersion":1,"nodeId":"x"}']) {
     it(`says what to do about a damaged file: ${text}`, async () => {
       const state = new StateDir(folder);
       await state.prepare();
