@@ -140,7 +140,7 @@ export class Member {
     return this.#session !== undefined;
   }
 
-  /** Why the cluster does not take this manager any more; "" while it does. */
+  /** Why the cluster does not take this node any more; "" while it does. */
   get refusal(): string {
     return this.#refusal;
   }
@@ -228,6 +228,7 @@ export class Member {
         managers: () => this.managers(),
         describe: () => this.describe(),
         onSession: (message) => this.#onSession(message),
+        onRefused: (reason) => this.#onRefused(reason),
         images: host.images,
         runtime: host.runtime,
         overlay: host.overlay,
@@ -244,6 +245,8 @@ export class Member {
   #onSession(message: SessionMessage): void {
     const before = this.#session;
     this.#session = message;
+    // A cluster that was restored from a backup may know this node again.
+    if (this.#identity.current().role === "worker") this.#refusal = "";
     const managers = message.managers.flatMap(({ peer }) => (peer === null ? [] : [peer.address]));
     if (managers.length > 0 && String(managers) !== String(this.#state.managers)) {
       this.#remember({ managers }).catch((error: unknown) => {
@@ -266,7 +269,7 @@ export class Member {
   #onRefused(reason: string): void {
     if (this.#refusal !== "") return;
     this.#refusal = reason;
-    this.#deps.log.error({ reason }, "this manager does not belong to its cluster any more");
+    this.#deps.log.error({ reason }, "this node does not belong to its cluster any more");
     this.#roleChange = this.#roleChange.then(() => this.#stopManager());
   }
 

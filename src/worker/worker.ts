@@ -42,6 +42,8 @@ export interface WorkerDeps {
   readonly describe: () => NodeDescription;
   /** Node object, managers and roots as the leader sees them. */
   readonly onSession: (message: SessionMessage) => void;
+  /** A manager says that this node does not belong to the cluster any more, and why. */
+  readonly onRefused: (reason: string) => void;
   readonly images: ImageStore;
   readonly runtime: ContainerRuntime;
   readonly overlay: Overlay;
@@ -161,6 +163,10 @@ export class Worker implements SessionListener {
   disconnected(): void {
     this.#reporter.disconnected();
     this.#logs.disconnected();
+  }
+
+  refused(reason: string): void {
+    this.#deps.onRefused(reason);
   }
 
   message(message: SessionMessage): void {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { must } from "../../src/base/assert.ts";
+import type { NodeJson } from "../../src/rest/wire/node.ts";
 import {
   docker,
   failed,
@@ -312,5 +313,136 @@ describe("backup and restore", function () {
     const { status } = await first.api("POST", "/swarm/unlock", { UnlockKey: unlockKey });
     assert.equal(status, 200);
     await cluster.converged("web", 5);
+  });
+});
+
+describe("managers that come and go", function () {
+  this.timeout(90_000);
+  let cluster: TestCluster;
+  let first: TestDaemon;
+  let second: TestDaemon;
+  let third: TestDaemon;
+  let worker: TestDaemon;
+
+  before(async () => {
+    cluster = await TestCluster.create({ managers: 3, workers: 1 });
+    [first, second, third] = [0, 1, 2].map((at) => must(cluster.managers[at], "a manager")) as [
+      TestDaemon,
+      TestDaemon,
+      TestDaemon,
+    ];
+    worker = must(cluster.workers[0], "the worker");
+  });
+
+  after(async function () {
+    this.timeout(30_000);
+    await cluster?.destroy();
+  });
+
+  async function nodeOf(id: string, by = first): Promise<NodeJson | undefined> {
+    return (await nodesOf(by)).find(({ ID }) => ID === id);
+  }
+
+  async function reachable(count: number, by = first): Promise<void> {
+    await until(`${count} reachable managers`, 20_000, async () => {
+      const nodes = await nodesOf(by).catch(() => []);
+      const found = nodes.filter((node) => node.ManagerStatus?.Reachability === "reachable");
+      return found.length === count;
+    });
+  }
+
+  it("refuses what would cost the quorum, and takes the lost manager out instead", async () => {
+    const [secondId, thirdId] = [await nodeIdOf(second), await nodeIdOf(third)];
+    await third.stop("SIGKILL");
+    await until("its loss is shown", 10_000, async () => {
+      return (await nodeOf(thirdId))?.ManagerStatus?.Reachability === "unreachable";
+    });
+    const demote = failed("demote", await first.skep("node", "demote", secondId));
+    assert.match(demote, /this would result in a loss of quorum/);
+    await until("it is down", 20_000, async () => {
+      return (await nodeOf(thirdId))?.Status.State === "down";
+    });
+    const remove = failed("rm", await first.skep("node", "rm", "--force", thirdId));
+    assert.match(remove, /It must be demoted to worker before removal/);
+    await skep(first, "node", "demote", thirdId);
+    await until("two managers are left", 10_000, async () => {
+      const node = await nodeOf(thirdId);
+      return node?.ManagerStatus === undefined && node?.Spec.Role === "worker";
+    });
+    await third.start();
+    await until("it came back as a worker", 20_000, async () => {
+      const { Swarm } = await getJson<{ Swarm: SwarmInfo }>(third, "/info");
+      const node = await nodeOf(thirdId);
+      return !Swarm.ControlAvailable && node?.Status.State === "ready";
+    });
+    await reachable(2);
+  });
+
+  it("makes a manager of a node that was down when it was promoted", async () => {
+    const id = await nodeIdOf(worker);
+    await worker.stop("SIGKILL");
+    await until("it is down", 25_000, async () => (await nodeOf(id))?.Status.State === "down");
+    await skep(first, "node", "promote", id);
+    await worker.start();
+    await reachable(3);
+    await until(
+      "it answers",
+      10_000,
+      async () => (await worker.api("GET", "/nodes")).status === 200,
+    );
+  });
+
+  it("goes on when the leader leaves with force; its node can be removed", async () => {
+    const leader = await cluster.leader(second);
+    const others = [first, second, worker].filter((daemon) => daemon !== leader);
+    const by = must(others[0], "another manager");
+    const id = await nodeIdOf(leader);
+    const warning = failed("leave", await leader.skep("swarm", "leave"));
+    assert.match(warning, /participating as a manager.*--force-new-cluster/s);
+    await skep(leader, "swarm", "leave", "--force");
+    await reachable(2, by);
+    await until("it is down", 25_000, async () => (await nodeOf(id, by))?.Status.State === "down");
+    await skep(by, "node", "rm", id);
+    await joinSwarm(leader, "manager", by);
+    await reachable(3, by);
+    assert.notEqual(await nodeIdOf(leader), id);
+  });
+
+  it("goes down to one manager, and not further", async () => {
+    const leader = await cluster.leader(second);
+    const leaderId = await nodeIdOf(leader);
+    const nodes = await nodesOf(leader);
+    const others = nodes.filter(({ ID, ManagerStatus }) => ID !== leaderId && ManagerStatus);
+    for (const { ID } of others) await skep(leader, "node", "demote", ID);
+    await reachable(1, leader);
+    await until("the others are workers", 15_000, async () => {
+      const roles = (await nodesOf(leader)).filter(({ Spec }) => Spec.Role === "manager");
+      return roles.length === 1;
+    });
+    const demote = failed("demote", await leader.skep("node", "demote", leaderId));
+    assert.match(demote, /attempting to demote the last manager of the swarm/);
+    const leave = failed("leave", await leader.skep("swarm", "leave"));
+    assert.match(leave, /Removing the last manager erases all current state of the swarm/);
+  });
+
+  it("refuses a node that was removed, and says so on it", async () => {
+    const leader = await cluster.leader(second);
+    const nodes = await nodesOf(leader);
+    const daemon = [first, second, third, worker].find((other) => other !== leader);
+    const removed = must(daemon, "a worker");
+    const id = await nodeIdOf(removed);
+    assert.ok(nodes.some(({ ID }) => ID === id));
+    await skep(leader, "node", "rm", "--force", id);
+    const info = await until("it knows", 15_000, async () => {
+      const { Swarm } = await getJson<{ Swarm: SwarmInfo }>(removed, "/info");
+      return Swarm.LocalNodeState === "error" ? Swarm : undefined;
+    });
+    assert.match(info.Error, /was removed from the cluster.*swarm leave --force/s);
+    await skep(removed, "swarm", "leave", "--force");
+    await joinSwarm(removed, "worker", leader);
+    const newId = await nodeIdOf(removed);
+    await until("it is ready", 10_000, async () => {
+      return (await nodeOf(newId, leader))?.Status.State === "ready";
+    });
   });
 });

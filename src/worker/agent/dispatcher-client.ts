@@ -29,6 +29,8 @@ export interface SessionListener {
   /** A session is open: statuses go through `send`. */
   connected(address: string, send: (updates: TaskStatusUpdateInput[]) => Promise<void>): void;
   disconnected(): void;
+  /** A manager says that this node does not belong to the cluster any more, and why. It is asked again. */
+  refused(reason: string): void;
   /** At the start and whenever node, managers or roots changed. */
   message(message: SessionMessage): void;
   /** In order; resolves once the node's DNS and balancers show it, which acknowledges it. */
@@ -89,6 +91,9 @@ export class DispatcherClient {
           await this.#session(address);
         } catch (error) {
           if (this.#stop.signal.aborted) return;
+          if (isClusterError(error, "PERMISSION_DENIED") && error.details["refused"] === "node") {
+            this.#deps.listener.refused(error.message);
+          }
           this.#leaderHint = leaderOf(error, address);
           log.debug({ address, err: errorMessage(error) }, "session with manager ended");
           // At once, but only once: managers that name each other shall not keep us running.

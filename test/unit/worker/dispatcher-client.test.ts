@@ -125,6 +125,10 @@ class Listener implements SessionListener {
     this.events.push("disconnected");
   }
 
+  refused(reason: string): void {
+    this.events.push(`refused: ${reason}`);
+  }
+
   message(): void {
     this.events.push("message");
   }
@@ -200,6 +204,21 @@ describe("DispatcherClient", () => {
     managers.leader = "m3";
     await clock.run(5_500);
     assert.equal(managers.calls.at(-1), "m3 Session");
+  });
+
+  it("tells when a manager does not take the node any more, and nothing of other refusals", async () => {
+    await start("m2");
+    await managers.openSession();
+    await managers.breakSession(new ClusterError("PERMISSION_DENIED", "not for workers"));
+    await clock.run(2_000);
+    await managers.openSession();
+    const details = { refused: "node" };
+    await managers.breakSession(new ClusterError("PERMISSION_DENIED", "removed", { details }));
+    const refusals = listener.events.filter((event) => event.startsWith("refused"));
+    assert.deepEqual(refusals, ["refused: removed"]);
+    await clock.run(2_000);
+    await managers.openSession();
+    assert.equal(listener.events.at(-1), "connected m2", "it goes on asking");
   });
 
   it("sends a heartbeat each period", async () => {
