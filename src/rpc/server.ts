@@ -38,6 +38,16 @@ export interface RpcServerDeps {
   readonly roleOf?: (peer: PeerIdentity) => NodeRoleName;
 }
 
+/** Ends a call with an error. */
+type Cut = (error: unknown) => void;
+
+/** A stream being served. */
+interface LiveStream {
+  /** Throws when its caller may no longer have it. */
+  readonly check: () => void;
+  readonly cut: Cut;
+}
+
 /** Any of the four shapes of `ServiceHandlers`; the service's definition says which it is. */
 type AnyHandler = (...args: never[]) => Promise<unknown>;
 type LooseHandler = (
@@ -58,6 +68,7 @@ export class RpcServer {
   readonly #deps: RpcServerDeps;
   readonly #log: Logger;
   readonly #server: Server;
+  readonly #live = new Set<LiveStream>();
 
   constructor(deps: RpcServerDeps) {
     this.#deps = deps;
@@ -93,6 +104,17 @@ export class RpcServer {
       );
     }
     this.#server.addService(definition, implementation);
+  }
+
+  /** Who may call has changed: streams of nodes that could not open them now end with PERMISSION_DENIED. New calls are checked each by itself. */
+  recheck(): void {
+    for (const stream of [...this.#live]) {
+      try {
+        stream.check();
+      } catch (error) {
+        stream.cut(error);
+      }
+    }
   }
 
   /** Stops serving a service: new calls get UNIMPLEMENTED. */
@@ -132,31 +154,46 @@ export class RpcServer {
     requestStream: boolean,
     responseStream: boolean,
   ): UntypedHandleCall {
-    const run = async (call: AnyCall): Promise<unknown> => {
+    const run = async (call: AnyCall, cut: Cut): Promise<unknown> => {
       const peer = this.#peerOf(call);
       authorize(rule, peer, name);
       const context = new ServedCall(call, peer);
-      // A handler that stops reading must still be able to answer: leaving the loop keeps the stream.
-      const input = requestStream ? call.iterator({ destroyOnReturn: false }) : call.request;
-      return responseStream
-        ? await handler(input, context, messageSink(call, context.signal))
-        : await handler(input, context);
+      if (!requestStream && !responseStream) return await handler(call.request, context);
+      const stream: LiveStream = {
+        check: () => authorize(rule, this.#peerOf(call), name),
+        cut: (error) => {
+          context.abort();
+          cut(error);
+        },
+      };
+      this.#live.add(stream);
+      try {
+        // A handler that stops reading must still be able to answer: leaving the loop keeps the stream.
+        const input = requestStream ? call.iterator({ destroyOnReturn: false }) : call.request;
+        return responseStream
+          ? await handler(input, context, messageSink(call, context.signal))
+          : await handler(input, context);
+      } finally {
+        this.#live.delete(stream);
+      }
     };
     if (responseStream) {
       const serveStream = (call: AnyCall): void => {
         if (requestStream) call.on("error", () => {}); // told to the handler by its iteration
-        void run(call).then(
-          () => call.end(),
-          (error: unknown) => call.emit("error", this.#describe(name, error)),
-        );
+        const end = once((error?: unknown) => {
+          if (error === undefined) call.end();
+          else call.emit("error", this.#describe(name, error));
+        });
+        void run(call, end).then(() => end(), end);
       };
       return serveStream as UntypedHandleCall;
     }
     const serveUnary = (call: AnyCall, reply: sendUnaryData<unknown>): void => {
-      void run(call).then(
-        (response) => reply(null, response),
-        (error: unknown) => reply(this.#describe(name, error)),
-      );
+      const end = once((error: unknown, response?: unknown) => {
+        if (error === undefined) reply(null, response);
+        else reply(this.#describe(name, error));
+      });
+      void run(call, end).then((response) => end(undefined, response), end);
     };
     return serveUnary as UntypedHandleCall;
   }
@@ -189,7 +226,7 @@ class ServedCall implements CallContext {
   readonly peer: PeerIdentity | undefined;
   readonly remoteAddress: string;
   readonly #call: AnyCall;
-  #signal: AbortSignal | undefined;
+  #abort: AbortController | undefined;
 
   constructor(call: AnyCall, peer: PeerIdentity | undefined) {
     this.peer = peer;
@@ -198,13 +235,29 @@ class ServedCall implements CallContext {
   }
 
   get signal(): AbortSignal {
-    if (this.#signal !== undefined) return this.#signal;
+    if (this.#abort !== undefined) return this.#abort.signal;
     const abort = new AbortController();
-    this.#signal = abort.signal;
+    this.#abort = abort;
     this.#call.on("cancelled", () => abort.abort());
     if (this.#call.cancelled) abort.abort();
-    return this.#signal;
+    return abort.signal;
   }
+
+  /** Tells the handler that the call is over. */
+  abort(): void {
+    if (this.#abort === undefined) void this.signal;
+    this.#abort?.abort();
+  }
+}
+
+/** Only the first call counts: a stream that was cut off has had its answer. */
+function once<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void {
+  let isDone = false;
+  return (...args) => {
+    if (isDone) return;
+    isDone = true;
+    work(...args);
+  };
 }
 
 function lowerFirst(text: string): string {

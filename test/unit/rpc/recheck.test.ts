@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { isClusterError } from "../../../src/base/errors.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import type { RaftHandlers } from "../../../src/gen/skep/Raft.ts";
+import type { SnapshotAck } from "../../../src/gen/skep/SnapshotAck.ts";
+import type { ServiceHandlers } from "../../../src/rpc/api.ts";
+import { ChannelPool } from "../../../src/rpc/channel-pool.ts";
+import { fixedIdentity, type TlsIdentity } from "../../../src/rpc/credentials.ts";
+import type { NodeRoleName } from "../../../src/rpc/roles.ts";
+import { RpcServer } from "../../../src/rpc/server.ts";
+import { TestCa } from "../../support/test-certificates.ts";
+
+describe("rpc: streams of nodes that may no longer call", () => {
+  const log = silentLogger;
+  const removed = new Set<string>();
+  const demoted = new Map<string, NodeRoleName>();
+  let ca: TestCa;
+  let server: RpcServer;
+  let address: string;
+  let pools: ChannelPool[];
+  let handlersEnded: number;
+
+  before(async () => {
+    ca = new TestCa("cluster-a");
+    pools = [];
+    handlersEnded = 0;
+    server = new RpcServer({
+      identity: fixedIdentity(ca.identity("m0", "manager")),
+      log,
+      refuse: ({ nodeId }) => (removed.has(nodeId) ? `node ${nodeId} was removed` : undefined),
+      roleOf: ({ nodeId, role }) => demoted.get(nodeId) ?? role,
+    });
+    const raft: ServiceHandlers<RaftHandlers> = {
+      async streamMessages(messages, { signal }, stream) {
+        const over = new Promise((resolve) => signal.addEventListener("abort", resolve));
+        for await (const _ of messages) {
+          await stream.write({});
+          break;
+        }
+        await over;
+        handlersEnded += 1;
+      },
+      async sendSnapshot(chunks, { signal }) {
+        const over = new Promise((resolve) => signal.addEventListener("abort", resolve));
+        for await (const _ of chunks) break;
+        await over;
+        handlersEnded += 1;
+        return {};
+      },
+    };
+    server.add("Raft", raft, { StreamMessages: "manager", SendSnapshot: "manager" });
+    address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
+  });
+  after(async () => {
+    for (const pool of pools) pool.stop();
+    await server.stop(0);
+    ca.remove();
+  });
+
+  async function open(nodeId: string): Promise<{ ended: Promise<unknown>[] }> {
+    const identity: TlsIdentity = ca.identity(nodeId, "manager");
+    const pool = new ChannelPool({ identity: fixedIdentity(identity), log });
+    pools.push(pool);
+    const duplex = pool.duplex<object, object>(address, "Raft", "StreamMessages");
+    await duplex.write({});
+    const messages = duplex.messages[Symbol.asyncIterator]();
+    await messages.next();
+    const upload = pool.upload<object, SnapshotAck>(address, "Raft", "SendSnapshot");
+    await upload.write({});
+    const caught = (error: unknown): unknown => error;
+    const rest = messages.next().then((next) => next, caught);
+    return { ended: [rest, upload.response.then((ack) => ack, caught)] };
+  }
+
+  const cases = [
+    { name: "removed", end: (id: string) => removed.add(id), why: /node \w+ was removed/ },
+    { name: "demoted", end: (id: string) => demoted.set(id, "worker"), why: /is not for worker/ },
+  ];
+  for (const { name, end, why } of cases) {
+    it(`cuts those of a ${name} node, and no others`, async () => {
+      const gone = await open(`${name}1`);
+      const stays = await open(`${name}2`);
+      end(`${name}1`);
+      const before = handlersEnded;
+      // Until the server has taken in both streams there is only one to cut.
+      let errors: unknown[] | undefined;
+      const all = Promise.all(gone.ended).then((ended) => {
+        errors = ended;
+      });
+      while (errors === undefined) {
+        server.recheck();
+        await Promise.race([all, new Promise((resolve) => setImmediate(resolve))]);
+      }
+      for (const error of errors) {
+        assert.ok(isClusterError(error, "PERMISSION_DENIED"), String(error));
+        assert.match(error.message, why);
+      }
+      assert.equal(handlersEnded - before, 2, "the handlers have learnt of it");
+      const state = await Promise.race([...stays.ended, Promise.resolve("open")]);
+      assert.equal(state, "open");
+      const again = await open(`${name}1`).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      assert.ok(isClusterError(again), "a new stream is refused too");
+    });
+  }
+});
