@@ -148,12 +148,27 @@ function serviceOf(
 
 function refusalOf(view: StoreView, spec: ServiceSpec, ownId: string): string {
   try {
-    validateServiceSpec(spec);
+    validateServiceSpec(withFileIds(spec));
     checkPublishedPorts(view, spec, ownId);
     return "";
   } catch (error) {
     return errorMessage(error);
   }
+}
+
+// Secrets and configs that are still to be made have no ids.
+function withFileIds(spec: ServiceSpec): ServiceSpec {
+  const { task } = spec;
+  if (task === null || task.container === null) return spec;
+  const secrets = task.container.secrets.map((ref) => ({
+    ...ref,
+    secretId: ref.secretId || "new",
+  }));
+  const configs = task.container.configs.map((ref) => ({
+    ...ref,
+    configId: ref.configId || "new",
+  }));
+  return { ...spec, task: { ...task, container: { ...task.container, secrets, configs } } };
 }
 
 // As in the store, where that network exists.

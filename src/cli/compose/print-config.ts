@@ -24,7 +24,7 @@ export function configOf(model: StackModel): Record<string, unknown> {
     configs: files(model.configs),
   };
   return {
-    version: model.version ?? newestVersion,
+    version: model.version === undefined || model.version === "3" ? newestVersion : model.version,
     ...(model.name === undefined ? {} : { name: model.name }),
     services: Object.fromEntries(
       model.services.map((service) => [service.name, fieldsOf(service)]),

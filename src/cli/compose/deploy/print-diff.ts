@@ -1,4 +1,5 @@
 import type { DryRunResponseJson, DryRunServiceJson } from "../../../rest/wire/dry-run.ts";
+import { byText } from "../names.ts";
 import { flatFields } from "./compare-specs.ts";
 import type { FileStep, ServiceStep, StackPlan } from "./plan-stack.ts";
 
@@ -41,7 +42,9 @@ function fileLines(noun: "secret" | "config", { request, action }: FileStep): st
 
 function serviceLines({ name, spec, present, changes }: ServiceStep): string[] {
   if (present === undefined) {
-    const fields = [...flatFields(spec)].filter(([field]) => field !== "Name");
+    const fields = [...flatFields(spec)]
+      .filter(([field]) => field !== "Name" && !field.includes("[com.docker.stack."))
+      .sort(([a], [b]) => byText(a, b));
     return [
       `+ service ${name}`,
       ...fields.flatMap(([field, value]) =>
