@@ -12,13 +12,23 @@ import {
 } from "./codec.ts";
 import type { HighWaterMark } from "./high-water.ts";
 import { openLog } from "./log-opener.ts";
-import type { LogContents, LogDatabase } from "./log-reader.ts";
+import type { LogContents } from "./log-reader.ts";
 import type { LoadedLog, LogWrite, RaftStorage } from "./raft-storage.ts";
 import type { Seal } from "./seal.ts";
 
 type Operation =
   | { readonly type: "put"; readonly key: Buffer; readonly value: Buffer }
   | { readonly type: "del"; readonly key: Buffer };
+
+/** What a log writes to, and what was there. */
+export interface LevelLogParts {
+  readonly db: {
+    batch(operations: Operation[], options: { readonly sync: boolean }): Promise<void>;
+    close(): Promise<void>;
+  };
+  readonly mark: Pick<HighWaterMark, "set" | "close">;
+  readonly contents: LogContents;
+}
 
 const batchEntriesMax = 256;
 const batchBytesMax = 1024 * 1024;
@@ -32,8 +42,8 @@ const garbagePerWriteMax = 500;
  * records and says nothing.
  */
 export class LevelLog implements RaftStorage {
-  readonly #db: LogDatabase;
-  readonly #mark: HighWaterMark;
+  readonly #db: LevelLogParts["db"];
+  readonly #mark: LevelLogParts["mark"];
   readonly #seal: Seal;
   #loaded: LoadedLog | undefined;
   #meta: LogMeta;
@@ -47,7 +57,8 @@ export class LevelLog implements RaftStorage {
   #busy = false;
   #failure: ClusterError | undefined;
 
-  private constructor(db: LogDatabase, mark: HighWaterMark, seal: Seal, contents: LogContents) {
+  /** Over what is open already; `open` does both. */
+  constructor({ db, mark, contents }: LevelLogParts, seal: Seal) {
     this.#db = db;
     this.#mark = mark;
     this.#seal = seal;
@@ -70,8 +81,7 @@ export class LevelLog implements RaftStorage {
    * FAILED_PRECONDITION when the log is in use, or of a later version.
    */
   static async open(folder: string, options: { readonly seal: Seal }): Promise<LevelLog> {
-    const { db, mark, contents } = await openLog(folder, options.seal);
-    return new LevelLog(db, mark, options.seal, contents);
+    return new LevelLog(await openLog(folder, options.seal), options.seal);
   }
 
   load(): LoadedLog {
@@ -81,6 +91,7 @@ export class LevelLog implements RaftStorage {
   }
 
   async write(write: LogWrite): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     if (write.restart !== undefined) this.#checkRestart(write);
     let rest: readonly Entry[] = write.entries;
     let restart = write.restart;
@@ -102,6 +113,7 @@ export class LevelLog implements RaftStorage {
   }
 
   async compact(index: number): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     const count = index - this.#meta.truncatedIndex;
     if (count <= 0) return;
     assert(count <= this.#terms.length, `cannot compact to ${index}: the log ends before`);
@@ -177,7 +189,6 @@ export class LevelLog implements RaftStorage {
   }
 
   async #commit(operations: Operation[], sync: boolean): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
     assert(!this.#busy, "the raft log takes one write at a time");
     this.#busy = true;
     this.#sequence += 1;
