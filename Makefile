@@ -1,5 +1,5 @@
 # Each target installs what it needs first; a bare Debian 12 with Node 20 and root is enough.
-.PHONY: demo test bench deps build
+.PHONY: demo test bench compatibility deps build
 
 # `make demo KEEP=1` leaves the cluster up.
 demo: build
@@ -10,6 +10,10 @@ test: build
 
 bench: build
 	@node dist/bench/peer-swarm.js
+
+# Compares with a real dockerd, command by command, and writes docs/compatibility.md.
+compatibility: build
+	@node dist/bench/docker-differences.js
 
 build: deps
 	@npm run --silent build

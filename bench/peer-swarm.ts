@@ -1,12 +1,12 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
 import { must } from "../src/base/assert.ts";
-import { tryCommand } from "../src/base/command.ts";
 import { errorMessage } from "../src/base/errors.ts";
 import type { DaemonKind } from "../test/support/test-daemon.ts";
 import { createHosts, type TestNetwork } from "../test/support/test-hosts.ts";
 import { runClientScript } from "./client-script.ts";
+import { installPeer, said } from "./install-peer.ts";
 import { type Figures, formatTable } from "./targets.ts";
 
 // The same client script against Docker Swarm and against Skep, in one sitting. Usage: peer-swarm [--json FILE]
@@ -48,31 +48,6 @@ async function run(kind: DaemonKind): Promise<Figures> {
     await network.destroy();
     network = undefined;
   }
-}
-
-/** Why the peer cannot be had; undefined when it is there. */
-async function installPeer(): Promise<string | undefined> {
-  if (await works("dockerd")) return undefined;
-  const policy = "/usr/sbin/policy-rc.d"; // no service may start by itself
-  const ownPolicy = !existsSync(policy);
-  if (ownPolicy) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
-  try {
-    const script = "apt-get update -qq && apt-get install -y -qq --no-install-recommends docker.io";
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    const result = await tryCommand("sh", ["-c", script], { timeoutMs: 300_000, env });
-    if (result.exitCode === 0 && (await works("dockerd"))) return undefined;
-    return `docker.io cannot be installed: ${result.stderr.trim().split("\n").at(-1)}`;
-  } finally {
-    if (ownPolicy) rmSync(policy, { force: true });
-  }
-}
-
-async function works(program: string): Promise<boolean> {
-  return (await said(program, "--version").catch(() => "")) !== "";
-}
-
-async function said(program: string, ...args: string[]): Promise<string> {
-  return (await tryCommand(program, args)).stdout.trim();
 }
 
 function print(text: string): void {

@@ -1,6 +1,6 @@
 import { isClusterError } from "../../base/errors.ts";
 import { readJson } from "../http/body.ts";
-import { clusterCall, fromLocal, HttpError } from "../http/http-error.ts";
+import { badRequest, clusterCall, fromLocal, HttpError } from "../http/http-error.ts";
 import { queryFlag, queryVersion } from "../http/query.ts";
 import { empty, ok, type Reply } from "../http/reply.ts";
 import type { RestContext, RestRequest, Route } from "../http/request.ts";
@@ -38,7 +38,7 @@ async function init(request: RestRequest, { backend }: RestContext): Promise<Rep
     advertiseAddress: object.text("AdvertiseAddr"),
     listenAddress: object.text("ListenAddr"),
     dataPathAddress: object.text("DataPathAddr"),
-    dataPathPort: object.integer("DataPathPort", { max: 65535 }),
+    dataPathPort: dataPathPort(object),
     addressPools: object.texts("DefaultAddrPool"),
     subnetSize: object.integer("SubnetSize", { max: 32 }),
     availability: object.word("Availability", availabilityWords, "ACTIVE"),
@@ -54,6 +54,15 @@ async function init(request: RestRequest, { backend }: RestContext): Promise<Rep
   return ok(await swarmCall(backend.node.initSwarm(options)));
 }
 
+// Docker's range: below are ports of services, above those that the kernel hands out.
+function dataPathPort(object: JsonObject): number {
+  const port = object.integer("DataPathPort", { max: 65535 });
+  if (port !== 0 && (port < 1024 || port > 49151)) {
+    throw badRequest(`data path port ${port} is out of range: choose one between 1024 and 49151`);
+  }
+  return port;
+}
+
 async function join(request: RestRequest, { backend }: RestContext): Promise<Reply> {
   const object = new JsonObject(await readJson(request));
   const options = {
@@ -64,7 +73,11 @@ async function join(request: RestRequest, { backend }: RestContext): Promise<Rep
     dataPathAddress: object.text("DataPathAddr"),
     availability: object.word("Availability", availabilityWords, "ACTIVE"),
   };
-  if (backend.node.swarmState().state !== "inactive") throw new HttpError(503, alreadyMember);
+  const { state, manager } = backend.node.swarmState();
+  // A worker may be told where the managers of its cluster are now.
+  if (state !== "inactive" && (manager || state !== "active")) {
+    throw new HttpError(503, alreadyMember);
+  }
   if (options.remoteAddresses.length === 0) {
     throw new HttpError(400, "at least 1 RemoteAddr is required to join");
   }
