@@ -8,7 +8,7 @@ import { readCertificate, validityOf } from "./certificate.ts";
 /** The wall clock may jump (suspend, NTP): it is looked at this often at least. */
 const recheckMs = 3 * 60_000;
 const retryFirstMs = 1_000;
-const retryMaxMs = 5 * 60_000;
+const retryMaxMs = 60_000;
 
 export interface RenewerDeps {
   readonly identity: IdentitySource;
@@ -28,6 +28,29 @@ export function renewalTimeMs(
   return validity.fromMs + share * (validity.untilMs - validity.fromMs);
 }
 
+/** What there is to do about a certificate now: nothing yet, or to get another one. */
+export interface RenewalState {
+  /** Of the certificate in use. */
+  readonly fromMs: number;
+  /** The point of its life that was picked for the renewal. */
+  readonly dueMs: number;
+  /** Somebody wants a new one at once. */
+  readonly isAsked: boolean;
+  /** Not before then, for the last try failed; 0 when it did not. By a clock that does not jump. */
+  readonly retryAtMs: number;
+}
+
+/**
+ * Pure: how long to wait, 0 for now. A clock that jumped ahead makes it due; one that jumped back behind the certificate's beginning too, for
+ * it may be the certificate that is wrong. Never longer than three minutes, so that jumps and suspensions are noticed.
+ */
+export function renewalWaitMs(state: RenewalState, nowMs: number, monotonicMs: number): number {
+  const { fromMs, dueMs, isAsked, retryAtMs } = state;
+  const isDue = isAsked || nowMs >= dueMs || nowMs < fromMs;
+  const waitMs = isDue ? retryAtMs - monotonicMs : dueMs - nowMs;
+  return Math.min(Math.max(0, waitMs), recheckMs);
+}
+
 /** Renews the node's certificate in time, again and again, and at once when asked. */
 export class CertificateRenewer {
   readonly #deps: RenewerDeps;
@@ -35,9 +58,8 @@ export class CertificateRenewer {
   readonly #backoff: Backoff;
   readonly #unsubscribe: () => void;
   #timer: Timer | undefined;
-  #dueMs: number;
+  #state: RenewalState;
   #running: Promise<void> | undefined;
-  #asked = false;
   #stopped = false;
 
   constructor(deps: RenewerDeps) {
@@ -48,9 +70,9 @@ export class CertificateRenewer {
       maxMs: retryMaxMs,
       random: deps.random,
     });
-    this.#dueMs = this.#plan();
+    this.#state = this.#plan();
     this.#unsubscribe = deps.identity.onChange(() => {
-      this.#dueMs = this.#plan();
+      this.#state = { ...this.#plan(), isAsked: this.#state.isAsked };
     });
   }
 
@@ -60,7 +82,7 @@ export class CertificateRenewer {
 
   /** Renews now: the node's role changed, or a manager asks for it. */
   renewNow(): void {
-    this.#asked = true;
+    this.#state = { ...this.#state, isAsked: true, retryAtMs: 0 };
     this.#check();
   }
 
@@ -71,45 +93,45 @@ export class CertificateRenewer {
     await this.#running;
   }
 
-  #plan(): number {
+  #plan(): RenewalState {
     const { identity, random } = this.#deps;
     const certificate = readCertificate(
       identity.current().certificatePem,
       "the node's certificate",
     );
-    return renewalTimeMs(validityOf(certificate), random);
+    const validity = validityOf(certificate);
+    const dueMs = renewalTimeMs(validity, random);
+    return { fromMs: validity.fromMs, dueMs, isAsked: false, retryAtMs: 0 };
   }
 
   #check(): void {
     if (this.#stopped || this.#running !== undefined) return;
     this.#timer?.cancel();
-    const waitMs = this.#asked ? 0 : this.#dueMs - this.#deps.clock.now();
-    if (waitMs > 0) {
-      this.#timer = this.#deps.clock.setTimer(Math.min(waitMs, recheckMs), () => this.#check());
-      return;
-    }
-    this.#running = this.#renew();
+    const { clock } = this.#deps;
+    const waitMs = renewalWaitMs(this.#state, clock.now(), clock.monotonic());
+    if (waitMs > 0) this.#timer = clock.setTimer(waitMs, () => this.#check());
+    else this.#running = this.#renew();
   }
 
   async #renew(): Promise<void> {
-    this.#asked = false;
-    let retryMs: number | undefined;
+    const { clock, renew } = this.#deps;
+    const wasAsked = this.#state.isAsked;
+    this.#state = { ...this.#state, isAsked: false };
     try {
-      await this.#deps.renew();
+      await renew();
       this.#backoff.reset();
+      // What a manager with a wrong clock gives may be due again at once: not without end.
+      const retryAtMs = this.#state.isAsked ? 0 : clock.monotonic() + retryMaxMs;
+      this.#state = { ...this.#state, retryAtMs };
       this.#log.info({}, "certificate renewed");
     } catch (error) {
-      retryMs = this.#backoff.nextMs();
+      const retryMs = this.#backoff.nextMs();
+      // A request that failed is still a request.
+      const isAsked = wasAsked || this.#state.isAsked;
+      this.#state = { ...this.#state, isAsked, retryAtMs: clock.monotonic() + retryMs };
       this.#log.warn({ err: error, retryMs }, "certificate could not be renewed");
     }
     this.#running = undefined;
-    if (this.#stopped) return;
-    if (retryMs === undefined) this.#check();
-    else this.#timer = this.#deps.clock.setTimer(retryMs, () => this.#retry());
-  }
-
-  #retry(): void {
-    this.#asked = true; // a request that failed is still a request
     this.#check();
   }
 }

@@ -124,8 +124,11 @@ function rootOf({ ca }: ClusterSpecInput, nowMs: number): RootCaPem {
   return certificate === "" ? createRootCa(nowMs) : importRoot({ certificate, key }, nowMs);
 }
 
+// A text in a bytes field is base64, as the codec takes it.
 function textOf(bytes: string | Uint8Array | undefined): string {
-  return typeof bytes === "string" ? bytes : Buffer.from(bytes ?? []).toString();
+  return Buffer.from(
+    typeof bytes === "string" ? Buffer.from(bytes, "base64") : (bytes ?? []),
+  ).toString();
 }
 
 function expiryOf(spec: ClusterSpecInput): number {

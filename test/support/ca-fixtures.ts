@@ -2,7 +2,7 @@ import { systemRandom } from "../../src/base/random.ts";
 import { createKeyAndCsr } from "../../src/ca/csr.ts";
 import { issueCertificate } from "../../src/ca/issue-certificate.ts";
 import { newJoinToken } from "../../src/ca/join-token.ts";
-import { createRootCa } from "../../src/ca/root-ca.ts";
+import { createRootCa, type RootCaPem } from "../../src/ca/root-ca.ts";
 import type { Cluster } from "../../src/gen/skep/Cluster.ts";
 import type { TlsIdentity } from "../../src/rpc/credentials.ts";
 import type { NodeRoleName } from "../../src/rpc/roles.ts";
@@ -11,13 +11,13 @@ import { aCluster } from "./builders.ts";
 /** A root of ours, and identities and a cluster object made with it. */
 export class CaFixture {
   readonly nowMs: number;
-  readonly root;
+  readonly root: RootCaPem;
   readonly workerToken: string;
   readonly managerToken: string;
 
-  constructor(nowMs: number) {
+  constructor(nowMs: number, root: RootCaPem = createRootCa(nowMs)) {
     this.nowMs = nowMs;
-    this.root = createRootCa(nowMs);
+    this.root = root;
     this.workerToken = newJoinToken(this.root.certificatePem, systemRandom);
     this.managerToken = newJoinToken(this.root.certificatePem, systemRandom);
   }

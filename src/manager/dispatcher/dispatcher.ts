@@ -16,6 +16,7 @@ import type { Store } from "../../store/store.ts";
 import { AssignmentFeed } from "./assignment-feed.ts";
 import { graceFactor, Heartbeats, nextBeatMs, unknownGraceFactor } from "./heartbeats.ts";
 import { afterLeaderChange, putNode, registered, withState } from "./node-states.ts";
+import { Registrations } from "./registrations.ts";
 import { StatusIntake } from "./status-intake.ts";
 import { Wakeup } from "./wakeup.ts";
 
@@ -43,6 +44,7 @@ export class Dispatcher {
   readonly #log: Logger;
   readonly #sessions = new Map<string, Session>();
   readonly #heartbeats: Heartbeats;
+  readonly #registrations: Registrations;
   readonly #feed: AssignmentFeed;
   readonly #intake: StatusIntake;
   #unsubscribe: () => void = () => {};
@@ -53,6 +55,7 @@ export class Dispatcher {
     this.#log = deps.log.child({ module: "dispatcher" });
     this.#feed = new AssignmentFeed(deps);
     this.#intake = new StatusIntake(deps);
+    this.#registrations = new Registrations(deps.clock);
     this.#heartbeats = new Heartbeats({
       clock: deps.clock,
       onOverdue: (nodeId) => void this.#giveUp(nodeId),
@@ -167,6 +170,13 @@ export class Dispatcher {
   ): Promise<Session> {
     if (this.#stopped) throw new ClusterError("NOT_LEADER", "this manager no longer leads");
     const { store, random } = this.#deps;
+    // Asked of known nodes only: what is counted is as bounded as they are.
+    if (store.view().get("node", nodeId) !== undefined && !this.#registrations.take(nodeId)) {
+      throw new ClusterError(
+        "RESOURCE_EXHAUSTED",
+        `node ${nodeId} opens sessions too often; it may try again in some seconds`,
+      );
+    }
     const session = {
       id: newId(random),
       nodeId,
@@ -240,6 +250,7 @@ export class Dispatcher {
       const { id } = event.object;
       if (event.kind === "remove") {
         this.#heartbeats.forget(id);
+        this.#registrations.forget(id);
         this.#end(id, removed(id));
       } else if (event.kind === "create") {
         // It has its certificate; if it never comes, it is down.

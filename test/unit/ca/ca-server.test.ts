@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { ClusterError, isClusterError } from "../../../src/base/errors.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
 import { joinCluster, renewCertificate } from "../../../src/ca/ca-client.ts";
 import { type CaState, caHandlers, caRoles } from "../../../src/ca/ca-server.ts";
+import { createKeyAndCsr } from "../../../src/ca/csr.ts";
+import { checkExpiredProof, proveExpired } from "../../../src/ca/expired-proof.ts";
+import { createRootCa } from "../../../src/ca/root-ca.ts";
 import { Signer } from "../../../src/ca/signer.ts";
 import type { Cluster } from "../../../src/gen/skep/Cluster.ts";
 import type { Node } from "../../../src/gen/skep/Node.ts";
@@ -41,7 +45,7 @@ const clock = { now: () => Date.now(), monotonic: () => 0, setTimer: () => ({ ca
 const signer = new Signer({ clock, asker: undefined });
 
 describe("ca: server and client over TLS", () => {
-  const ca = new CaFixture(Date.now());
+  const ca = new CaFixture(Date.now(), createRootCa(Date.now() - 365 * 86_400_000));
   const foreign = new CaFixture(Date.now());
   const identity = ca.identity("manager1", "manager");
   let state: FakeState;
@@ -124,6 +128,96 @@ describe("ca: server and client over TLS", () => {
     state.current = ca.cluster();
     state.nodes.delete(worker.nodeId);
     await assert.rejects(renew(worker), /was removed from the cluster/);
+  });
+
+  describe("renewal with a certificate that has expired", () => {
+    const dayMs = 86_400_000;
+    // As of then: it ended two days ago.
+    const past = new CaFixture(Date.now() - 92 * dayMs, ca.root);
+    const expired = past.identity("worker9", "worker");
+    const known = (identity: TlsIdentity): void => {
+      const certificate = { certificate: Buffer.from(identity.certificatePem) };
+      state.nodes.set(identity.nodeId, aNode({ id: identity.nodeId, role: "WORKER", certificate }));
+    };
+    beforeEach(() => known(expired));
+
+    it("is given to the owner of its key, and only the certificate changes", async () => {
+      const renewed = await renew(expired);
+      assert.deepEqual([renewed.nodeId, renewed.role], ["worker9", "worker"]);
+      assert.ok(Date.parse(new X509Certificate(renewed.certificatePem).validTo) > Date.now());
+    });
+
+    const older = past.identity("worker9", "worker");
+    const ancient = new CaFixture(Date.now() - 190 * dayMs, ca.root).identity("worker9", "worker");
+    const foreignRoot = new CaFixture(Date.now() - 92 * dayMs).identity("worker9", "worker");
+    const stranger = { ...foreignRoot, rootCaPem: ca.root.certificatePem };
+    const cases: { name: string; who: TlsIdentity; given?: () => void; want: RegExp }[] = [
+      { name: "an older one of the node", who: older, want: /not the last one of node worker9/ },
+      {
+        name: "one that ended too long ago",
+        who: ancient,
+        given: () => known(ancient),
+        want: /too long ago; leave and join again/,
+      },
+      {
+        name: "one of another root",
+        who: stranger,
+        given: () => known(stranger),
+        want: /not issued by this cluster's root/,
+      },
+      {
+        name: "one of a node that was removed",
+        who: expired,
+        given: () => state.nodes.delete("worker9"),
+        want: /not the last one of node worker9/,
+      },
+      {
+        name: "one without its key",
+        who: { ...expired, privateKeyPem: older.privateKeyPem },
+        want: /not signed by its key|key values mismatch/,
+      },
+    ];
+    for (const { name, who, given, want } of cases) {
+      it(`is refused for ${name}`, async () => {
+        given?.();
+        await assert.rejects(renew(who), want);
+      });
+    }
+
+    it("is refused for a removed node whose object is still there", async () => {
+      const blacklistedCertificates = [{ nodeId: "worker9", expiry: null }];
+      state.current = { ...ca.cluster(), blacklistedCertificates };
+      await assert.rejects(renew(expired), (error) => isClusterError(error, "PERMISSION_DENIED"));
+      state.current = ca.cluster();
+    });
+
+    it("cannot be taken over for another request", () => {
+      const csr = Buffer.from(createKeyAndCsr().csrPem);
+      const { certificate, signature } = proveExpired(expired, csr);
+      const check = (request: Uint8Array, sign = signature) =>
+        checkExpiredProof({ certificate, signature: sign }, request, {
+          rootsPem: ca.root.certificatePem,
+          clusterId: "cluster1",
+          nowMs: Date.now(),
+          graceMs: 30 * dayMs,
+          lastOf: () => expired.certificatePem,
+        });
+      assert.equal(check(csr).nodeId, "worker9");
+      assert.throws(() => check(Buffer.from(createKeyAndCsr().csrPem)), /not signed by its key/);
+      assert.throws(() => check(csr, Buffer.alloc(0)), /not signed by its key/);
+    });
+  });
+
+  it("a certificate that is not valid by this node's clock is not taken", async () => {
+    const behind = { now: () => Date.now() - 2 * 3_600_000 };
+    const ahead = { now: () => Date.now() + 91 * 86_400_000 };
+    for (const wrong of [behind, ahead]) {
+      const joining = joinCluster(
+        { address, token: ca.workerToken, availability: "ACTIVE" },
+        { clock: wrong },
+      );
+      await assert.rejects(joining, /deadline|clocks of this node and of the manager differ/i);
+    }
   });
 
   it("no certificate and no token: refused", async () => {

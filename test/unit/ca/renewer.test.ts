@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "../../../src/base/log.ts";
 import { KeyFile } from "../../../src/ca/key-file.ts";
-import { CertificateRenewer, renewalTimeMs } from "../../../src/ca/renewer.ts";
+import { CertificateRenewer, renewalTimeMs, renewalWaitMs } from "../../../src/ca/renewer.ts";
 import type { TlsIdentity } from "../../../src/rpc/credentials.ts";
 import { CaFixture } from "../../support/ca-fixtures.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -63,6 +63,46 @@ describe("ca: renewer", () => {
     assert.equal(calls, 2);
     await renewer.stop();
     assert.equal(clock.pending, 0);
+  });
+
+  const plan = { fromMs: 1_000_000, dueMs: 9_000_000, isAsked: false, retryAtMs: 0 };
+  const waits: { name: string; given: Partial<typeof plan>; nowMs: number; want: number }[] = [
+    { name: "in good time", given: {}, nowMs: 5_000_000, want: 180_000 },
+    { name: "shortly before", given: {}, nowMs: 8_999_000, want: 1_000 },
+    { name: "when due", given: {}, nowMs: 9_000_000, want: 0 },
+    { name: "long past its end", given: {}, nowMs: 9e12, want: 0 },
+    { name: "before its beginning", given: {}, nowMs: 999_999, want: 0 },
+    { name: "at its beginning", given: {}, nowMs: 1_000_000, want: 180_000 },
+    { name: "when asked", given: { isAsked: true }, nowMs: 5_000_000, want: 0 },
+    {
+      name: "after a failure",
+      given: { isAsked: true, retryAtMs: 130_000 },
+      nowMs: 5_000_000,
+      want: 30_000,
+    },
+    {
+      name: "after a failure, and then the clock was set right",
+      given: { retryAtMs: 130_000 },
+      nowMs: 5_000_000,
+      want: 180_000,
+    },
+    { name: "a failure long ago", given: { retryAtMs: 5 }, nowMs: 9e9, want: 0 },
+  ];
+  for (const { name, given, nowMs: at, want } of waits) {
+    it(`waits ${want / 1000} s ${name}`, () => {
+      assert.equal(renewalWaitMs({ ...plan, ...given }, at, 100_000), want);
+    });
+  }
+
+  it("does not renew without end when what it gets is due already", async () => {
+    const clock = new FakeClock(nowMs + 30 * hourMs);
+    let calls = 0;
+    const renewer = start(async () => {
+      calls += 1;
+    }, clock);
+    await clock.run(10 * 60_000);
+    assert.ok(calls > 1 && calls <= 11, `${calls} renewals in 10 minutes`);
+    await renewer.stop();
   });
 
   it("notices that the clock jumped ahead", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isClusterError } from "../../../../src/base/errors.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import type { AssignmentsMessageInput } from "../../../../src/gen/skep/AssignmentsMessage.ts";
 import type { SessionMessageInput } from "../../../../src/gen/skep/SessionMessage.ts";
@@ -142,6 +143,23 @@ describe("manager: dispatcher", () => {
       ),
       /was removed/,
     );
+  });
+
+  it("takes no more than 8 sessions of a node in 8 seconds", async () => {
+    await start();
+    const agents: Agent[] = [];
+    for (let count = 0; count < 9; count += 1) agents.push(await connect("node1"));
+    assert.equal(agents[8]?.sessions.length, 0);
+    assert.equal(agents[7]?.error, undefined, "the last good one goes on");
+    const request = { description: null, address: "" };
+    const { signal } = new AbortController();
+    await assert.rejects(
+      dispatcher.session("node1", request, async () => {}, signal),
+      (error) => isClusterError(error, "RESOURCE_EXHAUSTED"),
+    );
+    assert.equal((await connect("node2")).error, undefined, "others are free");
+    await memory.clock.run(8_000);
+    assert.equal((await connect("node1")).error, undefined);
   });
 
   it("the end of the leadership ends sessions with NOT_LEADER", async () => {
