@@ -145,6 +145,17 @@ export class Member {
     return this.#refusal;
   }
 
+  /** Whether it is a worker that a manager may speak to. */
+  get isFollower(): boolean {
+    const { role } = this.#identity.current();
+    return role === "worker" && !this.isLocked && this.#refusal === "";
+  }
+
+  /** Looks for the leader at these addresses from now on, host:port; tasks go on. */
+  async follow(managers: readonly string[]): Promise<void> {
+    await this.#remember({ managers });
+  }
+
   identity(): TlsIdentity {
     return this.#identity.current();
   }

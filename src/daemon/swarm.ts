@@ -14,6 +14,7 @@ import type { RestoredSwarm, RestoreSwarmOptions } from "../rest/backend/swarm-b
 import type { InitSwarmOptions, JoinSwarmOptions } from "../rest/backend.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
 import { chooseAddresses, defaultSwarmPort } from "./addresses.ts";
+import { isTokenOfOwnCluster } from "./follow-managers.ts";
 import { addressesAlone, checkWasManager } from "./force-new-cluster.ts";
 import { lockedError, lockedLeaveError, lockedState, notStartedError } from "./locked.ts";
 import { Member, type MemberDeps } from "./member.ts";
@@ -203,8 +204,13 @@ export class Swarm {
   /** Joins the cluster of one of the managers named. DEADLINE_EXCEEDED after 20 s: it goes on in the background. */
   async join(options: JoinSwarmOptions, signal: AbortSignal): Promise<void> {
     await this.#exclusively(async () => {
+      const { joinToken, remoteAddresses } = options;
+      const present = this.#member;
+      if (present?.isFollower && isTokenOfOwnCluster(present.identity(), joinToken)) {
+        return await present.follow(remoteAddresses.map((address) => withPort(address)));
+      }
       this.#refuseMember();
-      asDockerTells(() => parseJoinToken(options.joinToken));
+      asDockerTells(() => parseJoinToken(joinToken));
       const addresses = this.#addresses(
         options.advertiseAddress,
         options.listenAddress,
@@ -218,7 +224,7 @@ export class Swarm {
         clusterId: identity.clusterId,
         ...addresses,
         raftId: 0,
-        managers: options.remoteAddresses.map((address) => withPort(address)),
+        managers: remoteAddresses.map((address) => withPort(address)),
       };
       this.#pending = true;
       try {
