@@ -50,7 +50,7 @@ export async function startEtcd(
     startMember(host, `m${at + 1}`, cluster, must(identities[at], "an identity")),
   );
   const stop = async (): Promise<void> => {
-    await Promise.all(children.map(end));
+    await Promise.all(children.map((child) => end(child)));
   };
   try {
     const leader = await until("an etcd leader", 30_000, async () => {
@@ -65,10 +65,10 @@ export async function startEtcd(
 }
 
 /** Ends a child process and waits until it is gone. */
-export async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((resolve) => child.once("exit", resolve));
-  child.kill();
+  child.kill(signal);
   await gone;
 }
 

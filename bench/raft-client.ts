@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
 import { ChannelCredentials, Client } from "@grpc/grpc-js";
 import { must } from "../src/base/assert.ts";
@@ -16,6 +17,8 @@ export interface LoadOptions {
   readonly clients: number;
   readonly warmUpMs: number;
   readonly durationMs: number;
+  /** Writes a second in all, begun at their time whether those before are answered or not; as fast as it goes when absent. */
+  readonly rate?: number;
 }
 
 export interface LoadResult {
@@ -41,7 +44,8 @@ async function load(): Promise<LoadResult> {
     { length: Math.ceil(options.clients / clientsPerConnection) },
     connect,
   );
-  const start = performance.now() + options.warmUpMs;
+  const begin = performance.now();
+  const start = begin + options.warmUpMs;
   const end = start + options.durationMs;
   const latencies: number[] = [];
   let errors = 0;
@@ -50,13 +54,16 @@ async function load(): Promise<LoadResult> {
   const one = async (number: number): Promise<void> => {
     const client = must(connections[number % connections.length], "a connection");
     for (let turn = number; ; turn += options.clients) {
+      const due = options.rate === undefined ? 0 : begin + (turn * 1000) / options.rate;
+      if (due > performance.now()) await sleep(due - performance.now());
       const key = Buffer.from(`key${String(turn % keys).padStart(5, "0")}`);
-      const from = performance.now();
+      // A write that could not begin in time has waited too.
+      const from = due === 0 ? performance.now() : due;
       if (from >= end) return;
       const done = await put(client, key, value);
       const to = performance.now();
       total += 1;
-      if (from < start || to >= end) continue;
+      if (from < start || (options.rate === undefined && to >= end)) continue;
       if (done) latencies.push(to - from);
       else errors += 1;
     }

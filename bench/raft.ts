@@ -8,8 +8,9 @@ import type { TlsIdentity } from "../src/rpc/credentials.ts";
 import { TestCa } from "../test/support/test-certificates.ts";
 import { createHosts, type TestHost, type TestNetwork } from "../test/support/test-hosts.ts";
 import { etcdVersion, installEtcd, type RunningGroup, startEtcd } from "./etcd.ts";
+import { runLoad } from "./load.ts";
 import type { LoadOptions, LoadResult } from "./raft-client.ts";
-import { programPath, startGroup } from "./raft-group.ts";
+import { startGroup } from "./raft-group.ts";
 import { rawGroupCommit } from "./raw-group-commit.ts";
 
 // Agreed writes a second, ours beside etcd's, by the same client in one sitting.
@@ -130,7 +131,7 @@ async function start(side: Side, hosts: readonly TestHost[]): Promise<RunningGro
   if (profile !== undefined) flags.push("--cpu-prof", "--cpu-prof-dir", profile);
   return side === "etcd"
     ? await startEtcd(hosts, identities)
-    : await startGroup(hosts, identities, flags);
+    : await startGroup({ program: "raft-member", nodeFlags: flags }, hosts, identities);
 }
 
 async function run(host: TestHost, address: string, clients: number): Promise<LoadResult> {
@@ -139,8 +140,7 @@ async function run(host: TestHost, address: string, clients: number): Promise<Lo
   writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 });
   const request: LoadOptions = { address, identityFile, clients, warmUpMs: 1_000, durationMs };
   try {
-    const args = [process.execPath, programPath("raft-client"), JSON.stringify(request)];
-    return JSON.parse(await host.exec(args)) as LoadResult;
+    return await runLoad(host, request);
   } finally {
     rmSync(identityFile);
   }

@@ -39,7 +39,7 @@ export class LiveView implements StoreView {
   }
 
   nodesByHostname(hostname: string): readonly Node[] {
-    return [...this.#tables.node.byHostname.get(hostname.toLowerCase()).values()];
+    return [...this.#tables.node.byHostname.get(hostname.toLowerCase())];
   }
 
   byIdPrefix<T extends TableName>(table: T, prefix: string): readonly ObjectOf[T][] {
@@ -47,27 +47,27 @@ export class LiveView implements StoreView {
   }
 
   tasksOfService(serviceId: string): readonly Task[] {
-    return [...this.#tables.task.byService.get(serviceId).values()];
+    return [...this.#tables.task.byService.get(serviceId)];
   }
 
   tasksOfNode(nodeId: string): readonly Task[] {
-    return [...this.#tables.task.byNode.get(nodeId).values()];
+    return [...this.#tables.task.byNode.get(nodeId)];
   }
 
   tasksOfSlot(serviceId: string, slot: number): readonly Task[] {
-    return [...this.#tables.task.bySlot.get(slotKey(serviceId, slot)).values()];
+    return [...this.#tables.task.bySlot.get(slotKey(serviceId, slot))];
   }
 
   servicesUsingNetwork(networkId: string): readonly Service[] {
-    return [...this.#tables.service.byNetwork.get(networkId).values()];
+    return [...this.#tables.service.byNetwork.get(networkId)];
   }
 
   servicesUsingSecret(secretId: string): readonly Service[] {
-    return [...this.#tables.service.bySecret.get(secretId).values()];
+    return [...this.#tables.service.bySecret.get(secretId)];
   }
 
   servicesUsingConfig(configId: string): readonly Service[] {
-    return [...this.#tables.service.byConfig.get(configId).values()];
+    return [...this.#tables.service.byConfig.get(configId)];
   }
 }
 

@@ -6,8 +6,11 @@ export function shareParts<O extends object>(object: O, like: O | undefined): O 
   if (like === undefined) return object;
   for (const key of Object.keys(object) as (keyof O)[]) {
     const part = object[key];
-    if (part === null || typeof part !== "object") continue;
-    if (part !== like[key] && isEqual(part, like[key])) object[key] = like[key];
+    if (typeof part === "string") {
+      if (part === like[key]) object[key] = like[key]; // the text is there only once then
+    } else if (part !== null && typeof part === "object") {
+      if (part !== like[key] && isEqual(part, like[key])) object[key] = like[key];
+    }
   }
   return object;
 }

@@ -1,4 +1,5 @@
 import type { Meta } from "../gen/skep/Meta.ts";
+import type { Timestamp } from "../gen/skep/Timestamp.ts";
 import { toTimestamp } from "../model/time.ts";
 import { checkChanges } from "./check-changes.ts";
 import { deepFreeze } from "./deep-freeze.ts";
@@ -14,6 +15,11 @@ export interface StateListener {
   onEvents(events: readonly StoreEvent[], index: number): void;
   /** The whole state was replaced; `onEvents` follows with every object as created. */
   onReset(): void;
+}
+
+interface Stamp {
+  readonly version: { readonly index: number };
+  readonly now: Timestamp;
 }
 
 /**
@@ -48,7 +54,9 @@ export class StoreStateMachine {
     if (entry.data.length === 0) return entry.index;
     const { changes, proposedAtMs } = decodeEntry(entry.data);
     checkChanges(this.#tables, changes);
-    const events = changes.map((change) => this.#make(change, entry.index, proposedAtMs));
+    // Every object of the entry has the same version and time: one of each serves all.
+    const stamp = { version: { index: entry.index }, now: toTimestamp(proposedAtMs) };
+    const events = changes.map((change) => this.#make(change, stamp));
     this.#listener.onEvents(events, entry.index);
     return entry.index;
   }
@@ -66,7 +74,10 @@ export class StoreStateMachine {
   /** Replaces the state by a snapshot's. DATA_LOSS, and the old state stays, when the snapshot is damaged. */
   async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const tables = createTables();
+    let before: Meta | undefined;
     const index = await readSnapshot(chunks, (table, object) => {
+      // Neighbours were often made or changed together.
+      if (object.meta !== null) before = shareParts(object.meta, before);
       tableOf(tables, table).put(deepFreeze(shareParts(object, likeOf(tables, object))));
     });
     this.#tables = tables;
@@ -78,19 +89,14 @@ export class StoreStateMachine {
     this.#listener.onEvents(events, index);
   }
 
-  #make(change: StoreChange, index: number, proposedAtMs: number): StoreEvent {
+  #make(change: StoreChange, { version, now }: Stamp): StoreEvent {
     if (change.kind === "remove") {
       const object = tableOf(this.#tables, change.table).delete(change.object.id);
       return { kind: "remove", table: change.table, object, previous: object } as StoreEvent;
     }
     const before = tableOf(this.#tables, change.table).get(change.object.id);
-    const now = toTimestamp(proposedAtMs);
-    const meta: Meta = {
-      version: { index },
-      createdAt: before?.meta?.createdAt ?? now,
-      updatedAt: now,
-    };
-    const changed = withSpecVersion({ ...change.object, meta }, index);
+    const meta: Meta = { version, createdAt: before?.meta?.createdAt ?? now, updatedAt: now };
+    const changed = withSpecVersion({ ...change.object, meta }, version.index);
     const object = deepFreeze(shareParts(changed, before ?? likeOf(this.#tables, changed)));
     const previous = tableOf(this.#tables, change.table).put(object);
     return {
@@ -111,7 +117,7 @@ function withSpecVersion<O extends ObjectOf[TableName]>(object: O, index: number
 /** An object that probably has parts like the new one's: another task of its service. */
 function likeOf<O extends ObjectOf[TableName]>(tables: Tables, object: O): O | undefined {
   if (!("serviceId" in object)) return undefined;
-  const [first] = tables.task.byService.get(object.serviceId).values();
+  const [first] = tables.task.byService.get(object.serviceId);
   // An object with a service id is a task, as the table's are.
   return first as O | undefined;
 }

@@ -9,8 +9,8 @@ import type { StoreView, Transaction } from "./store-view.ts";
 import { OverlayTransaction } from "./transaction.ts";
 
 const attemptsMax = 5;
-/** Where `batch` starts a new proposal. */
-export const batchActionsMax = 200;
+/** Where `batch` starts a new proposal: that many are put together, or applied, well within 10 ms. */
+export const batchActionsMax = 50;
 const batchBytesMax = 1024 * 1024;
 
 /** What the store hands its entries to: raft, seen from here. */
@@ -85,7 +85,7 @@ export class Store {
   }
 
   /**
-   * Makes many small changes in few entries: up to 200 objects or 1 MiB in each. Not atomic: after an error, entries that were
+   * Makes many small changes in few entries: up to 50 objects or 1 MiB in each. Not atomic: after an error, entries that were
    * committed before stay. Conflicts with other writers are redone as `update` does.
    */
   async batch(changes: Iterable<Change>): Promise<void> {

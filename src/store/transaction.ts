@@ -160,16 +160,16 @@ export class OverlayTransaction implements Transaction {
 
   #merged<T extends TableName>(
     table: T,
-    find: (tables: Tables) => ReadonlyMap<string, ObjectOf[T]>,
+    find: (tables: Tables) => Iterable<ObjectOf[T]>,
   ): readonly ObjectOf[T][] {
     const stored = find(this.#base);
     const touched = this.#touched[table];
-    if (touched.size === 0) return [...stored.values()];
+    if (touched.size === 0) return [...stored];
     const merged: ObjectOf[T][] = [];
-    for (const object of stored.values()) {
+    for (const object of stored) {
       if (!touched.has(object.id)) merged.push(object);
     }
-    merged.push(...find(this.#overlay).values());
+    for (const object of find(this.#overlay)) merged.push(object);
     return merged;
   }
 }

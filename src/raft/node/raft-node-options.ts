@@ -46,7 +46,7 @@ export const defaultRaftNodeOptions = {
   electionTicks: 10,
   heartbeatTicks: 1,
   snapshotEntries: 10_000,
-  snapshotBytes: 64 * 1024 * 1024,
+  snapshotBytes: 32 * 1024 * 1024,
   keepEntries: 500,
 } as const;
 

@@ -27,6 +27,8 @@ export interface SnapshotterDeps {
 
 /** Old snapshots that are kept: one may be on its way to a member. */
 const keepSnapshots = 2;
+/** Data of entries kept behind a snapshot, as they are in memory too; beyond that a late member gets the snapshot. */
+const keepBytes = 16 * 1024 * 1024;
 
 /** Makes snapshots when the log has grown enough, and sends them to members that need them. */
 export class Snapshotter {
@@ -103,7 +105,8 @@ export class Snapshotter {
       if (snapshot.index <= this.#lastIndex) return; // a newer one was installed meanwhile
       this.#keep(snapshot);
       mirror.offer(snapshot);
-      onCompactable(snapshot.index - this.#options.keepEntries);
+      const { keepEntries } = this.#options;
+      onCompactable(mirror.compactionBefore(snapshot.index, keepEntries, keepBytes));
       await snapshots.prune(snapshot.index, keepSnapshots);
       log.info({ index: snapshot.index, sizeBytes: snapshot.sizeBytes }, "made a raft snapshot");
     } catch (error) {

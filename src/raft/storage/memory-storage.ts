@@ -89,6 +89,18 @@ export class MemoryStorage implements Storage {
     if (snapshot.index > (this.#snapshot?.index ?? 0)) this.#snapshot = snapshot;
   }
 
+  /** Where to cut the log so that before `index` no more than that many entries and bytes stay. */
+  compactionBefore(index: number, keepEntries: number, keepBytes: number): number {
+    let cut = index;
+    let bytes = 0;
+    while (cut > this.#truncated.index && index - cut < keepEntries) {
+      bytes += this.#entries[cut - this.#truncated.index - 1]?.data.length ?? 0;
+      if (bytes > keepBytes) break;
+      cut -= 1;
+    }
+    return cut;
+  }
+
   /** Drops entries up to and including `index`. */
   compact(index: number): void {
     if (index <= this.#truncated.index) return;

@@ -1,17 +1,22 @@
-const none: ReadonlyMap<string, never> = new Map<string, never>();
+const none: readonly never[] = [];
 
-/** Finds objects by something else than their id; an object may stand under several keys. */
+/**
+ * Finds objects by something else than their id; an object may stand under several keys. One that is alone under its key, as nearly
+ * every task in its slot, costs no map of its own.
+ */
 export class SecondaryIndex<T extends { readonly id: string }> {
   readonly #keysOf: (object: T) => readonly string[];
-  readonly #groups = new Map<string, Map<string, T>>();
+  readonly #groups = new Map<string, T | Map<string, T>>();
 
   constructor(keysOf: (object: T) => readonly string[]) {
     this.#keysOf = keysOf;
   }
 
-  /** The objects under a key, by id, in the order in which they came under it. Shows later changes. */
-  get(key: string): ReadonlyMap<string, T> {
-    return this.#groups.get(key) ?? none;
+  /** The objects under a key, in the order in which they came under it. To be read at once. */
+  get(key: string): Iterable<T> {
+    const group = this.#groups.get(key);
+    if (group === undefined) return none;
+    return group instanceof Map ? group.values() : [group];
   }
 
   /** Puts `next` where `previous` was; either may be absent. */
@@ -26,14 +31,24 @@ export class SecondaryIndex<T extends { readonly id: string }> {
 
   #add(key: string, object: T): void {
     const group = this.#groups.get(key);
-    if (group === undefined) this.#groups.set(key, new Map([[object.id, object]]));
-    else group.set(object.id, object);
+    if (group instanceof Map) {
+      group.set(object.id, object);
+    } else if (group === undefined || group.id === object.id) {
+      this.#groups.set(key, object);
+    } else {
+      const both = new Map([[group.id, group]]);
+      this.#groups.set(key, both.set(object.id, object));
+    }
   }
 
   #remove(key: string, id: string): void {
     const group = this.#groups.get(key);
-    if (group === undefined) return;
+    if (!(group instanceof Map)) {
+      if (group?.id === id) this.#groups.delete(key);
+      return;
+    }
     group.delete(id);
-    if (group.size === 0) this.#groups.delete(key);
+    if (group.size > 1) return;
+    for (const last of group.values()) this.#groups.set(key, last);
   }
 }

@@ -90,11 +90,11 @@ describe("store", () => {
     assert.equal(store.view().count("node"), 0);
   });
 
-  it("groups a batch into entries of 200 objects or 1 MiB", async () => {
+  it("groups a batch into entries of 50 objects or 1 MiB", async () => {
     const { store, proposer } = createMemoryStore();
     const tasks = Array.from({ length: 450 }, (_, index) => aTask({ id: `t${index}` }));
     await store.batch(tasks.map((task) => (tx) => tx.create("task", task)));
-    assert.equal(proposer.proposals, 3);
+    assert.equal(proposer.proposals, 9);
     assert.equal(store.view().tasksOfService("service1").length, 450);
     const data = Buffer.alloc(400_000);
     await store.batch(
@@ -103,7 +103,7 @@ describe("store", () => {
           tx.create("config", { id: `c${id}`, spec: { annotations: { name: `c${id}` }, data } }),
       ),
     );
-    assert.equal(proposer.proposals, 5);
+    assert.equal(proposer.proposals, 11);
   });
 
   it("tells subscribers of each entry, with the object before", async () => {

@@ -280,7 +280,7 @@ describe("allocator", () => {
     const given = new Set(ids.flatMap((id) => world.addresses(id)));
     assert.equal(given.size, 1000);
     assert.ok(
-      world.proposer.proposals - before <= 16,
+      world.proposer.proposals - before <= 44,
       `${world.proposer.proposals - before} proposals`,
     );
     await world.stop();
