@@ -70,8 +70,9 @@ export const ratio: Decode<number> = (tree, at, problems) => {
 /** Permission bits: octal when written with a leading zero, as YAML 1.1 reads it. */
 export const fileMode: Decode<number> = (tree, at, problems) => {
   const octal = tree.kind === "scalar" ? /^0o?([0-7]+)$/.exec(tree.text)?.[1] : undefined;
+  const isWrongOctal = octal === undefined && tree.kind === "scalar" && /^0\d/.test(tree.text);
   const value = octal === undefined ? numberOf(tree) : Number.parseInt(octal, 8);
-  if (Number.isInteger(value) && value >= 0 && value <= 0o7777) return value;
+  if (!isWrongOctal && Number.isInteger(value) && value >= 0 && value <= 0o7777) return value;
   return wrong(tree, at, "permission bits such as 0440", problems);
 };
 
@@ -134,14 +135,15 @@ export function list<T>(item: Decode<T>): Decode<T[]> {
 export function mapOf<T, N = never>(item: Decode<T>, whenNull?: N): Decode<Record<string, T | N>> {
   return (tree, at, problems) => {
     if (tree.kind !== "map") return wrong(tree, at, "a map", problems);
-    const values: Record<string, T | N> = {};
+    // Keys are people's words: "__proto__" too must become a plain one.
+    const values: [string, T | N][] = [];
     for (const [key, entry] of tree.entries) {
       const nothing = entry.value.kind === "scalar" && entry.value.value === null;
       const value =
         nothing && whenNull !== undefined ? whenNull : item(entry.value, `${at}.${key}`, problems);
-      if (value !== undefined) values[key] = value;
+      if (value !== undefined) values.push([key, value]);
     }
-    return values;
+    return Object.fromEntries(values);
   };
 }
 

@@ -32,10 +32,6 @@ export function parseFile(text: string, file: string, problems: Problems): MapTr
     logLevel: "silent",
   });
   const builder = new TreeBuilder(file, lines, problems);
-  if (!Array.isArray(documents)) {
-    problems.error(builder.start, "the file is empty");
-    return undefined;
-  }
   const [first, second] = documents;
   for (const { message, pos } of documents.flatMap(({ errors }) => errors)) {
     problems.error(builder.placeAt(pos[0]), `not valid YAML: ${plain(message)}`);
@@ -43,6 +39,7 @@ export function parseFile(text: string, file: string, problems: Problems): MapTr
   if (second !== undefined && problems.errors.length === 0) {
     problems.error(builder.placeAt(second.range[0]), "a compose file is one document, not several");
   }
+  if (first === undefined) problems.error(builder.start, "the file is empty");
   if (first === undefined || problems.errors.length > 0) return undefined;
   const tree = builder.build(first);
   if (tree?.kind === "map") return tree;

@@ -2,7 +2,7 @@ import type { NodeJson } from "../../../rest/wire/node.ts";
 import type { ServiceJson } from "../../../rest/wire/service.ts";
 import type { TaskJson } from "../../../rest/wire/task.ts";
 import { pause } from "../../pause.ts";
-import { convergenceOf } from "../../service/convergence.ts";
+import { convergenceOf, hasSlots } from "../../service/convergence.ts";
 import { filterQuery, type Session } from "../../session.ts";
 import type { Dependency } from "../dependencies.ts";
 
@@ -92,9 +92,17 @@ function isEmptyOnPurpose({ Spec: { Mode } }: ServiceJson): boolean {
   return Mode.Replicated?.Replicas === 0;
 }
 
+// Given up: a task failed, and no other will be made for its slot.
 function failedJob(service: ServiceJson, tasks: readonly TaskJson[]): Progress {
-  const { Condition } = service.Spec.TaskTemplate.RestartPolicy ?? {};
-  const failed = tasks.find(({ Status }) => ["failed", "rejected"].includes(Status.State ?? ""));
-  if (Condition !== "none" || failed === undefined) return "waiting";
-  return { failed: `task ${failed.ID} failed: ${failed.Status.Err ?? "no reason given"}` };
+  const { Condition, MaxAttempts = 0 } = service.Spec.TaskTemplate.RestartPolicy ?? {};
+  const failed = tasks.filter(({ Status }) => ["failed", "rejected"].includes(Status.State ?? ""));
+  const slotted = hasSlots(service);
+  const slotOf = ({ Slot = 0, NodeID = "" }: TaskJson): string => (slotted ? String(Slot) : NodeID);
+  const last = failed.find((task) => {
+    if (Condition === "none") return true;
+    const attempts = failed.filter((other) => slotOf(other) === slotOf(task)).length;
+    return MaxAttempts > 0 && attempts > MaxAttempts;
+  });
+  if (last === undefined) return "waiting";
+  return { failed: `task ${last.ID} failed: ${last.Status.Err ?? "no reason given"}` };
 }
