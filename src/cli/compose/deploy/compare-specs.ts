@@ -100,8 +100,17 @@ function flattenList(items: readonly unknown[], at: string, flat: Map<string, st
     }
   } else {
     const texts = textSets.includes(name) ? items.map(String).sort(byText) : items;
-    flat.set(at, JSON.stringify(texts));
+    flat.set(at, JSON.stringify(texts.map(canonical)));
   }
+}
+
+// The same text for the same value, whatever the order of its fields and what is said of nothing.
+function canonical(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const kept = Object.entries(value).filter(([, field]) => !isEmpty(field));
+  return Object.fromEntries(
+    kept.sort(([a], [b]) => byText(a, b)).map(([key, field]) => [key, canonical(field)]),
+  );
 }
 
 // Maps whose keys people choose: an empty value says something there.

@@ -480,6 +480,18 @@ describe("comparing specs", () => {
     });
   }
 
+  it("does not mind the order of fields", () => {
+    const [first, second] = [
+      [{ OS: "linux", Architecture: "amd64" }],
+      [{ Architecture: "amd64", OS: "linux" }],
+    ].map((Platforms) => {
+      const spec = specOf("tty: true");
+      return { ...spec, TaskTemplate: { ...spec.TaskTemplate, Placement: { Platforms } } };
+    });
+    assert.ok(first !== undefined && second !== undefined);
+    assert.deepEqual(compareSpecs(first, second, same), []);
+  });
+
   it("knows a network by its id and its name", () => {
     const wanted = specOf("tty: true");
     const present = {
