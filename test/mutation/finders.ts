@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { join, sep } from "node:path";
+import { assert } from "../../src/base/assert.ts";
 import type { Finder } from "./mutant.ts";
 
 /** What a finder had to say; undefined = nothing. */
@@ -8,8 +9,8 @@ export interface Finding {
   readonly found: string | undefined;
 }
 
-/** How long tests or the simulator may take, milliseconds; what hangs has found something too. */
-const processMs = 40_000;
+/** How long tests or the simulator may take, milliseconds; what takes longer has found nothing. */
+const processMs = 60_000;
 /** How long the simulator looks, seconds. */
 const simulatedSeconds = 20;
 
@@ -18,6 +19,7 @@ const testFiles: Readonly<Record<Exclude<Finder, "simulation">, string>> = {
   golden: "core/golden.test.js",
   driver: "node/*.test.js",
   storage: "storage/*.test.js",
+  transport: "transport/*.test.js",
 };
 
 /** Lets finders look at the tree in `folder`. */
@@ -31,6 +33,7 @@ export async function look(
   if (!finders.includes("simulation")) return tests;
   const main = join(folder, "test/mutation/simulate-main.js");
   const { code, output } = await run([main, String(seconds)], root);
+  assert(code !== undefined, "the simulation came to no end");
   const found = code === 0 ? undefined : (output.split("\n")[0] ?? "");
   return [...tests, { finder: "simulation", found }];
 }
@@ -45,11 +48,9 @@ async function runTests(
   const mocha = join(root, "node_modules/mocha/bin/mocha.js");
   const files = wanted.map((finder) => join(folder, "test/unit/raft", testFiles[finder]));
   const options = ["--no-config", "--exit", "--reporter", "json", "--timeout", "5000"];
-  const { code, output } = await run([mocha, ...options, ...files], root);
+  const { output } = await run([mocha, ...options, ...files], root);
   const failures = failedTests(output);
   return wanted.map((finder) => {
-    if (code === 0) return { finder, found: undefined };
-    if (failures === undefined) return { finder, found: "the tests come to no end" };
     const failure = failures.find(({ file }) => finderOf(file) === finder);
     return { finder, found: failure?.fullTitle };
   });
@@ -58,20 +59,16 @@ async function runTests(
 function finderOf(file: string): Finder {
   const [name = "", folder = ""] = file.split(sep).reverse();
   if (folder === "node") return "driver";
-  if (folder === "storage") return "storage";
+  if (folder === "storage" || folder === "transport") return folder;
   return name === "golden.test.js" ? "golden" : "directed";
 }
 
 function failedTests(
   output: string,
-): readonly { readonly file: string; readonly fullTitle: string }[] | undefined {
+): readonly { readonly file: string; readonly fullTitle: string }[] {
   const start = output.indexOf("{\n");
-  if (start < 0) return undefined;
-  try {
-    return JSON.parse(output.slice(start)).failures;
-  } catch {
-    return undefined;
-  }
+  assert(start >= 0, "the tests came to no end");
+  return JSON.parse(output.slice(start)).failures;
 }
 
 function run(

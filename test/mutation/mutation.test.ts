@@ -10,11 +10,19 @@ import { type Finding, look } from "./finders.ts";
 import type { Finder, Mutant } from "./mutant.ts";
 import { applyMutant, copyTree, removeTree } from "./mutant-copy.ts";
 import { storageMutants } from "./storage-mutants.ts";
+import { transportMutants } from "./transport-mutants.ts";
 
-const mutants = [...coreMutants, ...storageMutants];
+const mutants = [...coreMutants, ...storageMutants, ...transportMutants];
 /** Copies of the code in which mutants are tried at the same time. */
 const copies = 2;
-const allFinders: readonly Finder[] = ["directed", "golden", "driver", "storage", "simulation"];
+const allFinders: readonly Finder[] = [
+  "directed",
+  "golden",
+  "driver",
+  "storage",
+  "transport",
+  "simulation",
+];
 // MUTATION_ALL=1: every finder looks for every mutant, and nothing is asked of them.
 const isSurvey = process.env["MUTATION_ALL"] === "1";
 

@@ -1,5 +1,6 @@
 import { assert, must } from "../../src/base/assert.ts";
 import { type Random, randomInteger } from "../../src/base/random.ts";
+import { describeStatus } from "../../src/raft/core/describe.ts";
 import type { ConfChange, Message } from "../../src/raft/core/types.ts";
 import { aConfChange, encodeConfChange } from "./raft-conf-change-codec.ts";
 import { RaftMemoryStorage } from "./raft-memory-storage.ts";
@@ -108,7 +109,7 @@ export class RaftSimWorld implements SimSurroundings {
       }
       leader.drain();
     }
-    const states = [...this.nodes.values()].map(({ raw }) => JSON.stringify(raw.status()));
+    const states = [...this.nodes.values()].flatMap(({ raw }) => describeStatus(raw.status()));
     throw new Error(`no progress after the faults ended:\n${states.join("\n")}`);
   }
 
