@@ -145,7 +145,8 @@ function issuedAt({ certificate }: Node, rootPem: string): number | undefined {
   if (certificate?.state !== "ISSUANCE_ISSUED" || certificate.certificate.length === 0) {
     return undefined;
   }
-  const pem = certificate.certificate.toString();
-  if (issuerOf(pem, rootPem) === undefined) return undefined;
-  return validityOf(readCertificate(pem, "a node's certificate")).fromMs + backdateMs;
+  // Alone, for the chain may hold the root of a rotation that this one has replaced.
+  const leaf = readCertificate(certificate.certificate.toString(), "a node's certificate");
+  if (issuerOf(leaf.toString(), rootPem) === undefined) return undefined;
+  return validityOf(leaf).fromMs + backdateMs;
 }

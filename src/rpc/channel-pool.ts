@@ -53,6 +53,18 @@ export interface UploadCall<Request, Response> extends MessageSink<Request> {
   cancel(): void;
 }
 
+/** A connection, and how many calls are under way on it. */
+interface PooledClient {
+  readonly client: Client;
+  calls: number;
+}
+
+/** The part of a call that tells its end. */
+interface CallEnd {
+  once(event: "status", listener: () => void): unknown;
+}
+
+const retiredMax = 64;
 /** At most this many managers are connected to; the one unused for longest is closed. */
 const channelsMax = 256;
 const defaultTimeoutMs = 10_000;
@@ -77,7 +89,9 @@ export class ChannelPool {
   readonly #identity: IdentitySource;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #clients = new Map<string, Client>();
+  readonly #clients = new Map<string, PooledClient>();
+  /** Of former identities, until the calls on them have ended; oldest first. */
+  readonly #retired = new Set<PooledClient>();
   readonly #unsubscribe: () => void;
   #stopped = false;
 
@@ -87,7 +101,7 @@ export class ChannelPool {
     this.#log = log.child({ module: "channel-pool" });
     this.#unsubscribe = identity.onChange(() => {
       this.#log.debug({ channels: this.#clients.size }, "identity changed, reconnecting");
-      this.#closeAll();
+      this.#retireAll();
     });
   }
 
@@ -100,12 +114,12 @@ export class ChannelPool {
     options: UnaryOptions = {},
   ): Promise<Response> {
     options.signal?.throwIfAborted();
-    const client = this.#client(address);
+    const pooled = this.#client(address);
     const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
     let onAbort: (() => void) | undefined;
     try {
       return await new Promise<Response>((resolve, reject) => {
-        const call = client.makeUnaryRequest(
+        const call = pooled.client.makeUnaryRequest(
           path,
           requestSerialize as (value: Request) => Buffer,
           responseDeserialize as (bytes: Buffer) => Response,
@@ -117,6 +131,7 @@ export class ChannelPool {
             else resolve(response as Response);
           },
         );
+        this.#track(pooled, call);
         onAbort = () => call.cancel();
         options.signal?.addEventListener("abort", onAbort);
       });
@@ -137,7 +152,8 @@ export class ChannelPool {
   ): AsyncGenerator<Response, void, void> {
     options.signal?.throwIfAborted();
     const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
-    const call = this.#client(address).makeServerStreamRequest<Request, Response>(
+    const pooled = this.#client(address);
+    const call = pooled.client.makeServerStreamRequest<Request, Response>(
       path,
       requestSerialize as (value: Request) => Buffer,
       responseDeserialize as (bytes: Buffer) => Response,
@@ -145,6 +161,7 @@ export class ChannelPool {
       new Metadata(),
       this.#callOptions(options.timeoutMs),
     );
+    this.#track(pooled, call);
     const release = cancelOn(options.signal, call);
     try {
       for await (const message of call) yield message as Response;
@@ -165,7 +182,8 @@ export class ChannelPool {
   ): DuplexCall<Request, Response> {
     options.signal?.throwIfAborted();
     const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
-    const call = this.#client(address).makeBidiStreamRequest<Request, Response>(
+    const pooled = this.#client(address);
+    const call = pooled.client.makeBidiStreamRequest<Request, Response>(
       path,
       requestSerialize as (value: Request) => Buffer,
       responseDeserialize as (bytes: Buffer) => Response,
@@ -175,6 +193,7 @@ export class ChannelPool {
     call.on("error", () => {}); // told by `messages`
     const ended = new AbortController();
     call.on("status", () => ended.abort());
+    this.#track(pooled, call);
     const release = cancelOn(options.signal, call);
     return {
       write: messageSink<Request>(call, ended.signal).write,
@@ -195,7 +214,8 @@ export class ChannelPool {
     const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
     const { promise, resolve, reject } = withResolvers<Response>();
     const ended = new AbortController();
-    const call = this.#client(address).makeClientStreamRequest<Request, Response>(
+    const pooled = this.#client(address);
+    const call = pooled.client.makeClientStreamRequest<Request, Response>(
       path,
       requestSerialize as (value: Request) => Buffer,
       responseDeserialize as (bytes: Buffer) => Response,
@@ -208,6 +228,7 @@ export class ChannelPool {
         else resolve(response as Response);
       },
     );
+    this.#track(pooled, call);
     const release = cancelOn(options.signal, call);
     call.on("error", () => {}); // told by `response`
     promise.catch(() => {}); // a caller that gave up while writing need not look at it
@@ -221,7 +242,7 @@ export class ChannelPool {
 
   /** Forgets the connection to `address`; calls under way end on it. */
   close(address: string): void {
-    this.#clients.get(address)?.close();
+    this.#clients.get(address)?.client.close();
     this.#clients.delete(address);
   }
 
@@ -233,11 +254,36 @@ export class ChannelPool {
   }
 
   #closeAll(): void {
-    for (const client of this.#clients.values()) client.close();
+    for (const { client } of [...this.#clients.values(), ...this.#retired]) client.close();
     this.#clients.clear();
+    this.#retired.clear();
   }
 
-  #client(address: string): Client {
+  // A closed channel would lose its streams with the next keepalive, which a closing connection does not answer.
+  #retireAll(): void {
+    for (const pooled of this.#clients.values()) {
+      if (pooled.calls === 0) pooled.client.close();
+      else this.#retired.add(pooled);
+    }
+    this.#clients.clear();
+    for (const pooled of this.#retired) {
+      if (this.#retired.size <= retiredMax) break;
+      this.#retired.delete(pooled);
+      pooled.client.close();
+    }
+  }
+
+  /** Counts a call for as long as it lasts. */
+  #track<C extends CallEnd>(pooled: PooledClient, call: C): C {
+    pooled.calls += 1;
+    call.once("status", () => {
+      pooled.calls -= 1;
+      if (pooled.calls === 0 && this.#retired.delete(pooled)) pooled.client.close();
+    });
+    return call;
+  }
+
+  #client(address: string): PooledClient {
     if (this.#stopped) throw new ClusterError("CANCELLED", "this node is stopping");
     const known = this.#clients.get(address);
     if (known !== undefined) {
@@ -249,8 +295,9 @@ export class ChannelPool {
     if (this.#clients.size >= channelsMax && oldest !== undefined) this.close(oldest);
     const credentials = channelCredentials(this.#identity.current());
     const client = new Client(targetOf(address), credentials, channelOptions);
-    this.#clients.set(address, client);
-    return client;
+    const pooled = { client, calls: 0 };
+    this.#clients.set(address, pooled);
+    return pooled;
   }
 
   #callOptions(timeoutMs: number | undefined): CallOptions {

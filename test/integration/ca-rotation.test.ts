@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { must } from "../../src/base/assert.ts";
 import type { NodeJson } from "../../src/rest/wire/node.ts";
 import type { SwarmJson } from "../../src/rest/wire/swarm.ts";
@@ -14,6 +16,7 @@ import {
   nodesOf,
   pidsOf,
   skep,
+  sorted,
   TestCluster,
 } from "../support/test-cluster.ts";
 import type { TestDaemon } from "../support/test-daemon.ts";
@@ -152,6 +155,38 @@ describe("rotating the root on a real cluster", function () {
     const life = Date.parse(new X509Certificate(pem).validTo) - Date.now();
     assert.ok(life < 2 * 3_600_000 && life > 1.9 * 3_600_000, `lives ${life} ms`);
     assert.ok((await nodeIdOf(spare)).length > 0);
+  });
+
+  it("a node that was removed is refused by every manager in everything, and what it held is cut", async () => {
+    const nodeId = await nodeIdOf(worker);
+    const { ID: clusterId } = await swarmOf(cluster.first);
+    const addresses = cluster.managers.map(({ host }) => `${host.ip}:2377`);
+    const leader = await cluster.leader();
+    const main = fileURLToPath(new URL("../support/call-everything-main.js", import.meta.url));
+    const folder = join(worker.host.stateDir, "d", "swarm", "certificates");
+    const child = worker.host.spawn(
+      process.execPath,
+      [main, folder, nodeId, clusterId, ...addresses],
+      { stdio: ["pipe", "pipe", "inherit"] },
+    );
+    const lines = createInterface({ input: must(child.stdout, "its output") });
+    const said = lines[Symbol.asyncIterator]();
+    assert.equal((await said.next()).value, "holding");
+    await skep(cluster.first, "node", "rm", "--force", nodeId);
+    must(child.stdin, "its input").write("now\n");
+    const { held, answers } = JSON.parse(String((await said.next()).value)) as {
+      held: Record<string, string>;
+      answers: Record<string, Record<string, string>>;
+    };
+    const end = held[`${leader.host.ip}:2377`] ?? "";
+    assert.match(end, /^ended$|^PERMISSION_DENIED .*was removed/, "what it held at the leader");
+    assert.deepEqual(sorted(Object.keys(answers)), sorted(addresses));
+    for (const [address, codes] of Object.entries(answers)) {
+      assert.ok(Object.keys(codes).length > 40, "all methods were tried");
+      const others = Object.entries(codes).filter(([, code]) => code !== "PERMISSION_DENIED");
+      assert.deepEqual(others, [], address);
+    }
+    child.kill();
   });
 });
 

@@ -308,6 +308,25 @@ describe("manager: a root rotation from begin to end", () => {
     assert.equal(clock.pending, 0);
   });
 
+  it("one that was moved by a rotation which this one has replaced is told at once", async () => {
+    const clock = new FakeClock(nowMs);
+    const { store, seed } = createMemoryStore(clock);
+    const first = change(clusterWith(r0), { cert: r1 });
+    const chain = issued(r1, "n1") + pemOf(first.rootCa?.rotation?.crossSignedCaCert);
+    seed("cluster", change(first, { cert: r2 }));
+    seed("node", {
+      ...nodeBy("n1", "READY_NODE"),
+      description: { tlsInfo: tls(r1, [r0, r1]) },
+      certificate: { state: "ISSUANCE_ISSUED", certificate: Buffer.from(chain) },
+    });
+    const deps = { store, clock, random, log: silentLogger };
+    const loop = new ReconcileLoop(rotationReconciler(random), deps);
+    loop.start();
+    await clock.run(1_000);
+    assert.equal(store.view().get("node", "n1")?.certificate?.state, "ISSUANCE_ROTATE");
+    await loop.stop();
+  });
+
   it("a removed node holds nothing up", async () => {
     const clock = new FakeClock(nowMs);
     const { store, seed } = createMemoryStore(clock);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../../../src/base/clock.ts";
+import { sleep, systemClock } from "../../../src/base/clock.ts";
 import { ClusterError, isClusterError } from "../../../src/base/errors.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { systemRandom } from "../../../src/base/random.ts";
@@ -238,6 +238,24 @@ describe("rpc over mutual TLS", () => {
     assert.deepEqual(lastContext?.peer, { nodeId: "manager2", role: "manager" });
     before.abort();
     await assert.rejects(waiting, (error) => isClusterError(error, "CANCELLED"));
+  });
+
+  it("keeps streams of a former identity alive beyond the next keepalive", async function () {
+    this.timeout(15_000);
+    const pool = poolOf(source);
+    const duplex = pool.duplex<object, object>(address, "Raft", "StreamMessages");
+    const messages = duplex.messages[Symbol.asyncIterator]();
+    const echo = async (): Promise<unknown> => {
+      await duplex.write({});
+      return (await messages.next()).value;
+    };
+    await echo();
+    source.set(ca.identity("manager3", "manager"));
+    assert.equal((await check(pool)).status, "SERVING");
+    // grpc-js has its own timers: real time is the only one that there is.
+    await sleep(systemClock, 2_500);
+    assert.ok(await echo(), "the stream is as it was");
+    duplex.cancel();
   });
 
   it("forwards to the leader, following the hint, and not twice when it is unsafe", async () => {
