@@ -1,6 +1,7 @@
 import type { RawNode } from "../core/raw-node.ts";
 import type { SnapshotStore } from "../storage/snapshot-store.ts";
 import type { TransportHandler } from "../transport/raft-transport.ts";
+import type { LostLeader } from "./lost-leader.ts";
 
 export interface IncomingDeps {
   readonly raw: RawNode;
@@ -10,6 +11,7 @@ export interface IncomingDeps {
   /** Throws once the node has stopped. */
   readonly mustRun: () => void;
   readonly applied: () => number;
+  readonly lost: LostLeader;
 }
 
 /** What comes from the other members goes into the core; a snapshot's bytes are made durable first. */
@@ -19,10 +21,15 @@ export function incoming({
   enter,
   mustRun,
   applied,
+  lost,
 }: IncomingDeps): TransportHandler {
   return {
     receive: (message) => enter(() => raw.step(message)),
-    unreachable: (raftId) => enter(() => raw.reportUnreachable(raftId)),
+    unreachable: (raftId, isGone = false) =>
+      enter(() => {
+        raw.reportUnreachable(raftId);
+        if (isGone) lost.gone(raftId);
+      }),
     receiveSnapshot: async (message, snapshot, chunks) => {
       mustRun();
       const { index, term, confState } = snapshot;

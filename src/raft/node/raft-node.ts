@@ -11,6 +11,7 @@ import { type Booted, boot } from "./boot.ts";
 import { CoreLoop } from "./core-loop.ts";
 import { incoming } from "./incoming.ts";
 import { LogWriter } from "./log-writer.ts";
+import { LostLeader } from "./lost-leader.ts";
 import { MemberChanges } from "./member-changes.ts";
 import { Membership } from "./membership.ts";
 import { errorOfDrop, type KnownLeader, notLeader, unavailable } from "./node-errors.ts";
@@ -252,7 +253,8 @@ export class RaftNode {
     const enter = (change: () => void): void => this.#loop.enter(change);
     const [mustRun, applied] = [() => this.#mustRun(), () => this.#applied];
     const { snapshots, transport, clock, random } = this.#deps;
-    transport.start(incoming({ raw: this.#raw, snapshots, enter, mustRun, applied }));
+    const lost = new LostLeader(this.#raw, random);
+    transport.start(incoming({ raw: this.#raw, snapshots, enter, mustRun, applied, lost }));
     this.#tellTransport();
     this.#loop.run(true);
     const replayed = (): boolean => this.#applied >= booted.commit;
@@ -263,7 +265,7 @@ export class RaftNode {
     const { voters } = this.#membership.confState;
     if (voters.length === 1 && voters[0] === raftId) this.#raw.campaign();
     const catchUpTicksMax = Math.max(1, electionTicks - 2);
-    this.#ticker = new Ticker({ tickMs, catchUpTicksMax }, clock, random, () => this.#tick());
+    this.#ticker = new Ticker({ tickMs, catchUpTicksMax }, clock, random, () => this.#tick(lost));
     this.#loop.run(true);
   }
 
@@ -326,7 +328,7 @@ export class RaftNode {
     this.#tellMembers();
   }
 
-  #tick(): void {
+  #tick(lost: LostLeader): void {
     if (this.#stopReason !== undefined) return;
     const nowMs = this.#deps.clock.monotonic();
     this.#proposals.expire(nowMs);
@@ -336,7 +338,7 @@ export class RaftNode {
     if (this.#isStuck()) {
       this.#log.error({ pendingMs: this.#writer.pendingMs }, "the disk of the raft log hangs");
     } else {
-      this.#loop.enter(() => this.#raw.tick());
+      this.#loop.enter(() => lost.tick());
       if (this.#standing.isLeading) this.#changes.promote();
       this.#startRead();
     }

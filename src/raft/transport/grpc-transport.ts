@@ -85,7 +85,7 @@ export class GrpcTransport implements RaftTransport {
     for (const [raftId, address] of wanted) {
       if (raftId === this.#options.raftId || this.#peers.has(raftId)) continue;
       this.#answers.delete(raftId);
-      const onUnreachable = (): void => this.#handler?.unreachable(raftId);
+      const onUnreachable = (isGone: boolean): void => this.#handler?.unreachable(raftId, isGone);
       const onAnswer = (message: Message): void => this.#answered(raftId, message);
       const deps = { ...this.#deps, log: this.#log, onUnreachable, onAnswer };
       this.#peers.set(raftId, new Peer(address, deps));

@@ -24,8 +24,8 @@ export interface PeerDeps {
   readonly log: Logger;
   /** Called when the peer says that this node does not belong to the cluster any more, with its reason. */
   readonly onRefused?: ((reason: string) => void) | undefined;
-  /** Called when messages to the peer were lost. */
-  readonly onUnreachable: () => void;
+  /** Called when messages to the peer were lost; `isGone`: its host refuses connections to its port. */
+  readonly onUnreachable: (isGone: boolean) => void;
   /** Called with what the peer says on the stream that was opened to it (see RaftStreamAck). */
   readonly onAnswer: (message: Message) => void;
 }
@@ -88,7 +88,7 @@ export class Peer {
 
   #enqueue(message: Message): void {
     this.#queue.push(message);
-    if (!this.#connected && this.#queue.size === queuedMax) this.#deps.onUnreachable();
+    if (!this.#connected && this.#queue.size === queuedMax) this.#deps.onUnreachable(false);
     void this.#pump();
   }
 
@@ -155,7 +155,7 @@ export class Peer {
     const fields = { address: this.address, reason: errorMessage(reason ?? "closed by the peer") };
     if (wasConnected) log.info(fields, "raft peer disconnected");
     else log.debug(fields, "raft peer not reachable");
-    onUnreachable();
+    onUnreachable(isClusterError(reason) && reason.message.includes("ECONNREFUSED"));
     this.#waiting = true;
     try {
       await sleep(clock, this.#backoff.nextMs(), this.#abort.signal);

@@ -14,8 +14,8 @@ export interface TransportHandler {
     snapshot: StoredSnapshot,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<void>;
-  /** Messages to this peer were lost. */
-  unreachable(raftId: number): void;
+  /** Messages to this peer were lost; `isGone`: nothing listens at its address, so its process has ended. */
+  unreachable(raftId: number, isGone?: boolean): void;
 }
 
 /** Carries messages between members. Messages may be lost, delayed and reordered, but not altered. */
