@@ -207,6 +207,29 @@ services:
     assert.doesNotMatch(await stack("ls"), /big/);
   });
 
+  it("waits for health, and says what it waited for in vain", async () => {
+    const waiting = `
+services:
+  db:
+    image: skep-web:1
+    healthcheck: {test: "false", interval: 1s, retries: 1000}
+  web:
+    image: skep-web:1
+    depends_on: {db: {condition: service_healthy}}
+`;
+    writeFileSync(join(folder, "waiting.yml"), waiting);
+    const flags = [...files("waiting.yml"), "--wait-timeout", "2s"];
+    const run = await cluster.first.skep("stack", "deploy", ...flags, "waiting");
+    assert.match(
+      failed("stack deploy", run),
+      /service waiting_web waited 2 s for waiting_db \(service_healthy\)/,
+    );
+    writeFileSync(join(folder, "waiting.yml"), waiting.replace('"false"', '"true"'));
+    const text = await stack("deploy", ...files("waiting.yml"), "waiting");
+    assert.match(text, /Updating service waiting_db[\s\S]*Creating service waiting_web/);
+    await stack("rm", "waiting");
+  });
+
   it("removes a stack with all it has", async () => {
     const text = await stack("rm", "--detach=false", "shop");
     assert.match(

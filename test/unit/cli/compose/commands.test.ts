@@ -9,6 +9,7 @@ import { makeProgram } from "../../../../src/cli/program.ts";
 import { problemText, type Session } from "../../../../src/cli/session.ts";
 import { RestApp } from "../../../../src/rest/app.ts";
 import { RestServer } from "../../../../src/rest/server.ts";
+import { composeFolder } from "../../../support/compose-files.ts";
 import { FakeBackend } from "../../../support/fake-backend.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { seededRandom } from "../../../support/seeded-random.ts";
@@ -153,6 +154,29 @@ describe("the commands of skep stack", () => {
       const result = await run(line);
       assert.match(result.text, want);
       assert.equal(result.exitCode, exitCode);
+    });
+  }
+
+  const stacks: { name: string; files: string[]; before?: string[] }[] = [
+    { name: "web", files: ["web/compose.yml"] },
+    { name: "voting", files: ["voting/compose.yml"] },
+    {
+      name: "monitoring",
+      files: ["monitoring/compose.yml"],
+      before: ["network create shared", "secret create grafana @key.txt"],
+    },
+    { name: "short", files: ["short/compose.yml"] },
+    { name: "two", files: ["two/compose.yml", "two/override.yml"] },
+  ];
+  for (const { name, files, before = [] } of stacks) {
+    it(`finds nothing to change in stack ${name} after deploying it`, async () => {
+      for (const line of before) await run(line);
+      const flags = `--resolve-image never ${files.map((file) => `-c ${join(composeFolder, file)}`).join(" ")}`;
+      assert.match((await run(`stack deploy ${flags} ${name}`)).text, /Creating service/);
+      const { text, exitCode } = await run(`stack diff ${flags} ${name}`);
+      const said = text.split("\n").filter((line) => !line.includes(".yml:"));
+      assert.deepEqual(said, ["no changes"]);
+      assert.equal(exitCode, undefined);
     });
   }
 });

@@ -1,8 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the variables of compose files look like this
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { parseFile } from "../../../../src/cli/compose/parse.ts";
 import { Problems } from "../../../../src/cli/compose/problems.ts";
+import { readStack } from "../../../../src/cli/compose/read-stack.ts";
+import { composeFolder } from "../../../support/compose-files.ts";
 import { fieldsOf, read } from "./helpers.ts";
 
 describe("reading YAML", () => {
@@ -263,6 +267,92 @@ services:
       result.model.services.map(({ name }) => name),
       ["db", "a"],
     );
+  });
+});
+
+describe("the compose files of the tests", () => {
+  it("extend, include and override each other", () => {
+    const paths = ["compose.yml", "override.yml"].map((name) =>
+      join(composeFolder, "extended", name),
+    );
+    const { model, problems } = readStack(
+      paths.map((file) => ({ file, text: readFileSync(file, "utf8") })),
+      join(composeFolder, "extended"),
+      (name) => (name === "TAG" ? "3" : undefined),
+      { readBytes: (path) => (existsSync(path) ? readFileSync(path) : undefined) },
+    );
+    assert.deepEqual(problems.errors, []);
+    const shown = model.services.map(({ name, fields, dependsOn }) => [
+      name,
+      fields.image,
+      fields.command,
+      fields.environment,
+      fields.ports?.map(({ published }) => published),
+      fields.deploy?.replicas,
+      fields.healthcheck,
+      dependsOn.map(({ service, condition }) => `${service} ${condition}`),
+    ]);
+    const db = "db service_healthy";
+    assert.deepEqual(shown, [
+      [
+        "base",
+        "registry.test/app:3",
+        undefined,
+        { LOG_LEVEL: "info", MODE: "base" },
+        undefined,
+        0,
+        undefined,
+        [],
+      ],
+      [
+        "db",
+        "postgres:16.3",
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        { test: ["CMD-SHELL", "pg_isready"], interval: "2s" },
+        [],
+      ],
+      [
+        "migrate",
+        "registry.test/app:3",
+        ["migrate", "up"],
+        { LOG_LEVEL: "info", MODE: "base" },
+        undefined,
+        undefined,
+        undefined,
+        [db],
+      ],
+      [
+        "api",
+        "registry.test/app:3",
+        ["serve", "--port", "8000", "--debug"],
+        { LOG_LEVEL: "debug", MODE: "api" },
+        [9000],
+        2,
+        undefined,
+        [db, "migrate service_completed_successfully"],
+      ],
+      [
+        "worker",
+        "registry.test/runner:2",
+        ["run", "--all"],
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        ["api undefined"],
+      ],
+    ]);
+    assert.deepEqual(fieldsOf({ model, errors: [], warnings: [] }, "worker").volumes, [
+      {
+        type: "bind",
+        source: join(composeFolder, "extended/scripts"),
+        target: "/scripts",
+        read_only: true,
+      },
+    ]);
   });
 });
 
