@@ -1,5 +1,5 @@
 # Each target installs what it needs first; a bare Debian 12 with Node 20 and root is enough.
-.PHONY: demo test bench compatibility deps build
+.PHONY: demo test bench bench-raft bench-large-state compatibility deps build
 
 # `make demo KEEP=1` leaves the cluster up.
 demo: build
@@ -10,6 +10,14 @@ test: build
 
 bench: build
 	@node dist/bench/peer-swarm.js
+
+# Writes a second beside Debian's etcd.
+bench-raft: build
+	@node dist/bench/raft.js
+
+# 100,000 tasks: memory, a new manager, a restart.
+bench-large-state: build
+	@node dist/bench/large-state.js
 
 # Compares with a real dockerd, command by command, and writes docs/compatibility.md.
 compatibility: build

@@ -1,30 +1,18 @@
 import type { ChildProcess } from "node:child_process";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { must } from "../src/base/assert.ts";
 import { tryCommand } from "../src/base/command.ts";
 import type { TlsIdentity } from "../src/rpc/credentials.ts";
 import type { TestHost } from "../test/support/test-hosts.ts";
 import { until } from "../test/support/until.ts";
+import { installProgram } from "./install-peer.ts";
 
 // Debian's etcd as the peer: one member a host, mutual TLS among members and towards clients, everything else as it comes.
 
 /** Why etcd cannot be had; undefined when it is there. Installs Debian's package if it is missing. */
-export async function installEtcd(): Promise<string | undefined> {
-  if ((await etcdVersion()) !== "") return undefined;
-  const policy = "/usr/sbin/policy-rc.d"; // no service may start by itself
-  const ownPolicy = !existsSync(policy);
-  if (ownPolicy) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
-  try {
-    const script =
-      "apt-get update -qq && apt-get install -y -qq --no-install-recommends etcd-server";
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    const result = await tryCommand("sh", ["-c", script], { timeoutMs: 300_000, env });
-    if (result.exitCode === 0 && (await etcdVersion()) !== "") return undefined;
-    return `etcd-server cannot be installed: ${result.stderr.trim().split("\n").at(-1)}`;
-  } finally {
-    if (ownPolicy) rmSync(policy, { force: true });
-  }
+export function installEtcd(): Promise<string | undefined> {
+  return installProgram("etcd", "etcd-server");
 }
 
 /** Empty when there is none. */
