@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { isClusterError } from "../../../src/base/errors.ts";
 import { Template } from "../../../src/base/template/template.ts";
 
