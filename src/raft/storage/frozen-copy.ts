@@ -27,14 +27,22 @@ export class FrozenCopy {
     if (existsSync(join(frozen.#copy, "complete"))) return frozen;
     await rm(frozen.#copy, { recursive: true, force: true });
     if (!existsSync(folder)) return frozen;
-    await mkdir(frozen.#copy, { mode: 0o700 });
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const { name } = entry;
-      if (!entry.isFile()) throw damaged(`${join(folder, name)} is no file`);
-      if (name !== "LOCK") await link(join(folder, name), join(frozen.#copy, name));
-    }
-    await mkdir(join(frozen.#copy, "complete"));
+    const entries = await readdir(folder, { withFileTypes: true });
+    const strange = entries.find((entry) => !entry.isFile());
+    if (strange !== undefined) throw damaged(`${join(folder, strange.name)} is no file`);
+    await frozen.#take(entries.map(({ name }) => name)).catch(async () => {
+      // A file system without hard links, or a full one: the log counts for more than its copy.
+      await rm(frozen.#copy, { recursive: true, force: true });
+    });
     return frozen;
+  }
+
+  async #take(names: readonly string[]): Promise<void> {
+    await mkdir(this.#copy, { mode: 0o700 });
+    for (const name of names) {
+      if (name !== "LOCK") await link(join(this.#folder, name), join(this.#copy, name));
+    }
+    await mkdir(join(this.#copy, "complete"));
   }
 
   /** The database was opened and is whole. */

@@ -82,22 +82,52 @@ describe("raft's files of the first format", () => {
     assert.deepEqual(await read(), want);
   });
 
+  it("can be interrupted between the records that are sealed anew", async () => {
+    const path = join(folder, "big");
+    const count = 30;
+    const log = await LevelLog.open(path, { seal: keys });
+    for (let index = 1; index <= count; index += 1) {
+      const data = Buffer.alloc(30_000, index);
+      const hardState = { term: 1, vote: 1, commit: index };
+      await log.write({
+        entries: [{ index, term: 1, type: "normal", data }],
+        hardState,
+        sync: true,
+      });
+    }
+    await log.compact(3);
+    await log.close();
+    keys.add(newDataKey(systemRandom));
+    let crashes = 0;
+    for (let records = 0; ; records += 1) {
+      try {
+        const opened = await LevelLog.open(path, { seal: failingAfter(records, keys) });
+        await opened.close();
+        break;
+      } catch (error) {
+        assert.match(String(error), /crash/);
+        crashes += 1;
+      }
+    }
+    assert.ok(crashes >= 5, `${crashes} crashes`);
+    keys.forgetOld();
+    const opened = await LevelLog.open(path, { seal: keys });
+    const { entries, truncated } = opened.load();
+    await opened.close();
+    assert.equal(truncated.index, 3);
+    assert.deepEqual(
+      entries.map(({ index, data }) => [index, data[0], data.length]),
+      Array.from({ length: count - 3 }, (_, at) => [at + 4, at + 4, 30_000]),
+    );
+  });
+
   it("can be interrupted while they are sealed", async () => {
     // A seal that fails after so many records stands for a crash there.
     for (let records = 0; records < 4; records += 1) {
       const copy = `${folder}-${records}`;
       cpSync(folder, copy, { recursive: true });
       try {
-        let left = records;
-        const failing: Seal = {
-          seal(plain, context) {
-            left -= 1;
-            if (left < 0) throw new Error("crash");
-            return keys.seal(plain, context);
-          },
-          open: (sealed, context) => keys.open(sealed, context),
-          isCurrent: (sealed) => keys.isCurrent(sealed),
-        };
+        const failing = failingAfter(records, keys);
         const path = join(copy, "log");
         if (records < 3) await assert.rejects(LevelLog.open(path, { seal: failing }), /crash/);
         const log = await LevelLog.open(path, { seal: keys });
@@ -109,6 +139,20 @@ describe("raft's files of the first format", () => {
     }
   });
 });
+
+/** A seal that fails after so many records: it stands for a crash there. */
+function failingAfter(records: number, keys: DataKeys): Seal {
+  let left = records;
+  return {
+    seal(plain, context) {
+      left -= 1;
+      if (left < 0) throw new Error("crash");
+      return keys.seal(plain, context);
+    },
+    open: (sealed, context) => keys.open(sealed, context),
+    isCurrent: (sealed) => keys.isCurrent(sealed),
+  };
+}
 
 function everyFile(folder: string): string {
   return readdirSync(folder, { recursive: true })
