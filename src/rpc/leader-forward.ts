@@ -60,7 +60,7 @@ async function callLeader<Api extends object>(
   request: object,
 ): Promise<unknown> {
   const deadline = clock.monotonic() + (options.timeoutMs ?? 10_000);
-  const backoff = new Backoff({ initialMs: 50, maxMs: 500, random });
+  const backoff = new Backoff({ initialMs: 50, maxMs: 150, random });
   let hint: string | undefined;
   let lastError: ClusterError | undefined;
   for (;;) {

@@ -1,30 +1,33 @@
-import { type Random, randomInteger } from "../../base/random.ts";
 import type { RawNode } from "../core/raw-node.ts";
 
-/** Members notice at about the same time: they campaign after one of so many ticks, so that few collide. */
-const spreadTicks = 3;
+/** Between the turns of two members: an election of the first is over by then, and the second need not try. */
+const ticksApart = 3;
+/** Later turns would come no sooner than an election timeout. */
+const turnsMax = 3;
+
+type Core = Pick<RawNode, "campaign" | "forgetLeader" | "status" | "tick">;
 
 /**
  * A follower whose leader's process is gone (its port refuses connections) need not sit out an election timeout: it forgets the
- * leader, so that it votes, and campaigns within a few ticks, by a pre-vote. Should the leader live, its next heartbeat ends that.
+ * leader, so that it votes, and campaigns by a pre-vote when it is its turn among the voters, who all notice at about the same
+ * time. Should the leader live, its next heartbeat ends that.
  */
 export class LostLeader {
-  readonly #raw: Pick<RawNode, "campaign" | "forgetLeader" | "status" | "tick">;
-  readonly #random: Random;
+  readonly #raw: Core;
   /** Ticks until it campaigns. */
   #wait: number | undefined;
 
-  constructor(raw: Pick<RawNode, "campaign" | "forgetLeader" | "status" | "tick">, random: Random) {
+  constructor(raw: Core) {
     this.#raw = raw;
-    this.#random = random;
   }
 
   /** The process of this member is gone. */
   gone(raftId: number): void {
-    const { role, leaderId } = this.#raw.status();
+    const { id, role, leaderId, confState } = this.#raw.status();
     if (role !== "follower" || leaderId !== raftId) return;
     this.#raw.forgetLeader();
-    this.#wait = randomInteger(this.#random, 1, spreadTicks);
+    const turn = confState.voters.filter((voter) => voter !== raftId && voter < id).length;
+    this.#wait = 1 + ticksApart * Math.min(turn, turnsMax);
   }
 
   /** One unit of time for the core. */

@@ -253,7 +253,7 @@ export class RaftNode {
     const enter = (change: () => void): void => this.#loop.enter(change);
     const [mustRun, applied] = [() => this.#mustRun(), () => this.#applied];
     const { snapshots, transport, clock, random } = this.#deps;
-    const lost = new LostLeader(this.#raw, random);
+    const lost = new LostLeader(this.#raw);
     transport.start(incoming({ raw: this.#raw, snapshots, enter, mustRun, applied, lost }));
     this.#tellTransport();
     this.#loop.run(true);
