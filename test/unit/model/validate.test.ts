@@ -262,6 +262,33 @@ describe("other specs", () => {
       code: "UNIMPLEMENTED",
     },
     {
+      name: "external CA",
+      given: cluster({ ca: { externalCas: [{ protocol: "cfssl", url: "https://ca/sign" }] } }),
+      want: /^$/,
+    },
+    {
+      name: "external CA of an unknown protocol",
+      given: cluster({ ca: { externalCas: [{ protocol: "acme", url: "https://ca/" }] } }),
+      want: /"acme" is not known; give cfssl/,
+    },
+    {
+      name: "external CA over plain http",
+      given: cluster({ ca: { externalCas: [{ protocol: "cfssl", url: "http://ca/" }] } }),
+      want: /not https/,
+    },
+    {
+      name: "external CA nowhere",
+      given: cluster({ ca: { externalCas: [{ protocol: "cfssl", url: "ca" }] } }),
+      want: /"ca" is no URL/,
+    },
+    {
+      name: "too many external CAs",
+      given: cluster({
+        ca: { externalCas: Array(9).fill({ protocol: "cfssl", url: "https://ca/" }) },
+      }),
+      want: /at most 8/,
+    },
+    {
       name: "attachable ingress",
       given: network({ ingress: true, attachable: true }),
       want: /ingress/,
