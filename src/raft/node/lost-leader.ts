@@ -1,11 +1,18 @@
 import type { RawNode } from "../core/raw-node.ts";
+import type { RaftStatus } from "../core/status.ts";
+import type { ConfState } from "../core/types.ts";
 
 /** Between the turns of two members: an election of the first is over by then, and the second need not try. */
 const ticksApart = 3;
 /** Later turns would come no sooner than an election timeout. */
 const turnsMax = 3;
 
-type Core = Pick<RawNode, "campaign" | "forgetLeader" | "status" | "tick">;
+/** What of the core it needs. */
+export interface LostLeaderCore extends Pick<RawNode, "campaign" | "forgetLeader" | "tick"> {
+  status(): Pick<RaftStatus, "id" | "role" | "leaderId"> & {
+    readonly confState: Pick<ConfState, "voters">;
+  };
+}
 
 /**
  * A follower whose leader's process is gone (its port refuses connections) need not sit out an election timeout: it forgets the
@@ -13,11 +20,11 @@ type Core = Pick<RawNode, "campaign" | "forgetLeader" | "status" | "tick">;
  * time. Should the leader live, its next heartbeat ends that.
  */
 export class LostLeader {
-  readonly #raw: Core;
+  readonly #raw: LostLeaderCore;
   /** Ticks until it campaigns. */
   #wait: number | undefined;
 
-  constructor(raw: Core) {
+  constructor(raw: LostLeaderCore) {
     this.#raw = raw;
   }
 

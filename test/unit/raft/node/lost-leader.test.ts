@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { RaftStatus } from "../../../../src/raft/core/status.ts";
-import { LostLeader } from "../../../../src/raft/node/lost-leader.ts";
+import { LostLeader, type LostLeaderCore } from "../../../../src/raft/node/lost-leader.ts";
 
 const leader = 7;
 
 /** The core as far as LostLeader asks it. */
-class FakeCore {
+class FakeCore implements LostLeaderCore {
   id = 2;
   role: RaftStatus["role"] = "follower";
   leaderId = leader;
@@ -20,9 +20,9 @@ class FakeCore {
     this.calls.push("forget");
     this.leaderId = 0;
   }
-  status(): RaftStatus {
+  status() {
     const { id, role, leaderId } = this;
-    return { id, role, leaderId, confState: { voters: [2, leader, 9, 10] } } as RaftStatus;
+    return { id, role, leaderId, confState: { voters: [2, leader, 9, 10] } };
   }
 }
 
