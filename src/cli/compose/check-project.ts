@@ -14,7 +14,28 @@ export function checkProject(project: Project, problems: Problems, place: Place)
     check.volumes();
     check.references();
   }
+  checkPublishedPorts(project, problems);
   checkDependencies(project, problems);
+}
+
+// A port of the routing mesh is taken on every node; ports of nodes themselves are a matter of placement.
+function checkPublishedPorts({ services }: Project, problems: Problems): void {
+  const taken = new Map<string, { readonly name: string; readonly mode: string }>();
+  for (const service of services) {
+    for (const { published = 0, protocol = "tcp", mode = "ingress" } of service.fields.ports ??
+      []) {
+      const key = `${published}/${protocol}`;
+      const other = taken.get(key);
+      if (published === 0 || other?.name === service.name) continue;
+      if (other !== undefined && (mode === "ingress" || other.mode === "ingress")) {
+        problems.error(
+          placeOf(service, "ports"),
+          `services.${service.name}.ports: port ${key} is published by service ${other.name} too`,
+        );
+      }
+      taken.set(key, { name: service.name, mode });
+    }
+  }
 }
 
 class ServiceCheck {

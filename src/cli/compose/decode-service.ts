@@ -73,6 +73,20 @@ const extraHost: Decode<string> = (tree, at, problems) => {
   return undefined;
 };
 
+const tmpfs: Decode<string> = (tree, at, problems) => {
+  const mount = word(tree, at, problems);
+  if (mount === undefined) return undefined;
+  const [path = "", options = ""] = mount.split(":");
+  const isWrong = options
+    .split(",")
+    .some(
+      (option) => /^(size|mode)=/.test(option) && !/^(size=\d+[kmgKMG]?|mode=[0-7]+)$/.test(option),
+    );
+  if (path.startsWith("/") && !isWrong) return mount;
+  problems.error(tree.place, `${at} must be /path or /path:size=64m,mode=1777, not "${mount}"`);
+  return undefined;
+};
+
 /** A limit as one number for both, or soft and hard. */
 const limit: Decode<number | { soft?: number; hard?: number }> = (tree, at, problems) =>
   tree.kind === "map"
@@ -197,7 +211,7 @@ export const service = record(
     stop_grace_period: duration,
     stop_signal: textOrNumber,
     sysctls: mapOf(anyText, ""),
-    tmpfs: list(word),
+    tmpfs: list(tmpfs),
     tty: flag,
     ulimits: mapOf(limit),
     user: textOrNumber,

@@ -27,7 +27,8 @@ const objectSections = ["services", "networks", "volumes", "secrets", "configs"]
 
 /**
  * Reads compose files into one tree: each is parsed, filled in from variables, written in long forms, given what it includes and
- * extends, and merged onto the ones before. Problems are gathered, never thrown. `folder` is where relative paths begin.
+ * extends, and merged onto the ones before. Problems are gathered, never thrown. `folder` is where relative paths begin; `variables`
+ * are those of the environment and of `.env` there.
  */
 export function loadTree(
   sources: readonly ComposeSource[],
@@ -35,16 +36,16 @@ export function loadTree(
   environment: Variables,
   files: Files,
   problems: Problems,
-): MapTree {
+): { readonly tree: MapTree; readonly variables: Variables } {
   const loader = new Loader(files, problems);
-  const own = loader.dotenv(join(folder, ".env"), environment, undefined);
+  const variables = loader.dotenv(join(folder, ".env"), environment, undefined);
   const place: Place = { file: sources[0]?.file ?? "", line: 1, column: 1 };
   let merged = map({}, place);
   for (const { file, text } of sources) {
-    merged = loader.onto(merged, { file, text, folder, variables: own }, []);
+    merged = loader.onto(merged, { file, text, folder, variables }, []);
   }
   const tree = withoutResets(merged);
-  return tree.kind === "map" ? tree : merged;
+  return { tree: tree.kind === "map" ? tree : merged, variables };
 }
 
 interface OpenedFile extends ComposeSource {

@@ -27,11 +27,11 @@ export function readStack(
 ): { readonly model: StackModel; readonly problems: Problems } {
   const problems = new Problems();
   const texts = { read: (path: string) => files.readBytes(path)?.toString() };
-  const tree = loadTree(sources, folder, environment, texts, problems);
+  const { tree, variables } = loadTree(sources, folder, environment, texts, problems);
   const project = decodeProject(tree, problems);
   if (problems.errors.length === 0) checkProject(project, problems, tree.place);
   checkObjects(project, tree, problems);
-  const reader = new ContentReader(environment, files, problems);
+  const reader = new ContentReader(variables, files, problems);
   const model: StackModel = {
     ...(project.version === undefined ? {} : { version: project.version }),
     ...(project.name === undefined ? {} : { name: project.name }),

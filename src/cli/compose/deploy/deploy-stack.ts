@@ -45,7 +45,9 @@ export async function deployStack(
   const deployed = new Map<string, string>();
   for (const step of plan.services) {
     await waitForDependencies(session, step, deployed, options.waitTimeoutMs);
-    if (session.interrupted.aborted) return;
+    if (session.interrupted.aborted) {
+      throw new Error(`interrupted: service ${step.name} and those after it were not deployed`);
+    }
     const id = await putService(session, { ...step, spec: withFileIds(step.spec, ids) }, options);
     deployed.set(step.name, id);
   }

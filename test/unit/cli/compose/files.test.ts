@@ -364,6 +364,8 @@ describe("variables, env files and data", () => {
       environment: { A: "env" },
     });
     assert.equal(fieldsOf(result, "a").image, "env:file");
+    const names = read("services:\n  a: {image: x, environment: [A, B]}\n", { files });
+    assert.deepEqual(fieldsOf(names, "a").environment, { A: "file", B: "file" });
   });
 
   it("env files are under environment; names alone take the client's value", () => {

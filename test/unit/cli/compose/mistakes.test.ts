@@ -39,6 +39,7 @@ const serviceKeys: Record<string, [value: string, want: RegExp]> = {
   stop_signal: ["[]", /stop_signal must be a string or number/],
   sysctls: ["1", /sysctls must be a map/],
   tmpfs: ["{}", /tmpfs must be a list/],
+  "tmpfs ": ["['/t:size=big']", /tmpfs\[0\] must be \/path or \/path:size=64m,mode=1777/],
   tty: ["tty", /tty must be true or false/],
   ulimits: ["{nofile: many}", /ulimits\.nofile must be a whole number from -1, not "many"/],
   user: ["[]", /user must be a string or number/],
@@ -149,6 +150,12 @@ const whole: { name: string; given: string; want: string[] }[] = [
     name: "a port twice",
     given: "services:\n  a:\n    image: x\n    ports: ['80:80', '80:81']\n",
     want: ["f.yml:4:22: services.a.ports[1]: port 80/tcp is published twice"],
+  },
+  {
+    name: "a port that two services publish",
+    given:
+      "services:\n  a: {image: x, ports: ['80:80']}\n  b:\n    image: x\n    ports: [{target: 1, published: 80, mode: host}]\n",
+    want: ["f.yml:5:5: services.b.ports: port 80/tcp is published by service a too"],
   },
   {
     name: "a mount twice",
