@@ -6,6 +6,7 @@ import { externalCasFor } from "../ca/signer.ts";
 import type { CaConfig } from "../gen/skep/CaConfig.ts";
 import type { Cluster } from "../gen/skep/Cluster.ts";
 import type { ClusterSpec } from "../gen/skep/ClusterSpec.ts";
+import type { ExternalCa } from "../gen/skep/ExternalCa.ts";
 import type { RootCa } from "../gen/skep/RootCa.ts";
 
 const noBytes = Buffer.alloc(0);
@@ -24,15 +25,18 @@ export interface RootUpdate {
  */
 export function updateRoot(cluster: Cluster, spec: ClusterSpec, nowMs: number): RootUpdate {
   const { rootCa } = cluster;
-  const config = spec.ca;
-  if (rootCa === null || config === null) return { rootCa, spec };
-  const forced = config.forceRotate !== rootCa.lastForcedRotation;
-  const given = config.signingCaCert.length > 0;
-  if (!given && !forced) {
-    checkSigners(rootCa, spec);
-    return { rootCa, spec };
+  if (rootCa === null || spec.ca === null) return { rootCa, spec };
+  const forced = spec.ca.forceRotate !== rootCa.lastForcedRotation;
+  const given = spec.ca.signingCaCert.length > 0;
+  const wanted = given ? imported(spec.ca, nowMs) : forced ? createRootCa(nowMs) : undefined;
+  const known =
+    given && wanted ? Buffer.from(wanted.certificatePem) : (rootCa.rotation ?? rootCa).caCert;
+  const config = { ...spec.ca, externalCas: withRoots(spec.ca.externalCas, known) };
+  if (wanted === undefined) {
+    const same = { ...spec, ca: config };
+    checkSigners(rootCa, same);
+    return { rootCa, spec: same };
   }
-  const wanted = given ? imported(config, nowMs) : createRootCa(nowMs);
   const kept: CaConfig = {
     ...config,
     signingCaCert: given ? Buffer.from(wanted.certificatePem) : noBytes,
@@ -45,6 +49,11 @@ export function updateRoot(cluster: Cluster, spec: ClusterSpec, nowMs: number): 
   const keptSpec = { ...spec, ca: kept };
   checkSigners(next, keptSpec);
   return { rootCa: next, spec: keptSpec };
+}
+
+// One that does not say for which root it signs means the one there is: it cannot know one that is made here and now.
+function withRoots(externalCas: readonly ExternalCa[], caCert: Buffer): ExternalCa[] {
+  return externalCas.map((ca) => (ca.caCert.length > 0 ? ca : { ...ca, caCert }));
 }
 
 function imported(config: CaConfig, nowMs: number): RootCaPem {

@@ -7,6 +7,7 @@ import { issueCertificate } from "../ca/issue-certificate.ts";
 import { newJoinToken, rootDigest } from "../ca/join-token.ts";
 import { createRootCa, type RootCaPem } from "../ca/root-ca.ts";
 import { newUnlockKey } from "../ca/unlock-key.ts";
+import type { CaConfigInput } from "../gen/skep/CaConfig.ts";
 import type { ClusterInput } from "../gen/skep/Cluster.ts";
 import type { ClusterSpecInput } from "../gen/skep/ClusterSpec.ts";
 import type { NodeInput } from "../gen/skep/Node.ts";
@@ -76,8 +77,7 @@ export function makeCluster(
       spec: {
         ...init.spec,
         annotations: { ...init.spec.annotations, name: "default" },
-        // The key is kept with the root alone.
-        ...(ca ? { ca: { ...ca, signingCaKey: Buffer.alloc(0) } } : {}),
+        ...(ca ? { ca: keptConfig(ca, root.certificatePem) } : {}),
       },
       rootCa: {
         caCert: Buffer.from(root.certificatePem),
@@ -122,6 +122,14 @@ function rootOf({ ca }: ClusterSpecInput, nowMs: number): RootCaPem {
     );
   }
   return certificate === "" ? createRootCa(nowMs) : importRoot({ certificate, key }, nowMs);
+}
+
+// The key is kept with the root alone; an external CA that names no root signs for this one.
+function keptConfig(ca: CaConfigInput, rootPem: string): CaConfigInput {
+  const externalCas = (ca.externalCas ?? []).map((external) =>
+    textOf(external.caCert) === "" ? { ...external, caCert: Buffer.from(rootPem) } : external,
+  );
+  return { ...ca, signingCaKey: Buffer.alloc(0), externalCas };
 }
 
 // A text in a bytes field is base64, as the codec takes it.

@@ -57,6 +57,11 @@ async function ca(session: Session, options: CaOptions): Promise<void> {
     showRoot(session, await session.client.get<SwarmJson>("/swarm"));
     return;
   }
+  if (options.externalCa !== undefined && options.caCert === undefined) {
+    throw new Error(
+      "--external-ca needs --ca-cert, the root that it signs for; for the present root use `skep swarm update --external-ca`",
+    );
+  }
   const changes = await readCaFlags(options);
   const { Spec, Version } = await session.client.get<SwarmJson>("/swarm");
   const query = {

@@ -30,6 +30,10 @@ interface InitOptions extends SettingFlags, CaFlags {
   forceNewCluster?: boolean;
 }
 
+interface UpdateOptions extends SettingFlags {
+  externalCa?: string[];
+}
+
 interface JoinOptions {
   token: string;
   advertiseAddr?: string;
@@ -88,7 +92,8 @@ export function addSwarmCommands(program: Command, open: OpenSession): void {
     .option("--task-history-limit <n>", "dead tasks kept per slot")
     .option("--snapshot-interval <n>", "log entries between snapshots")
     .option("--autolock [true|false]", "whether managers need a key after a restart")
-    .action(async (options: SettingFlags) => update(open(), options));
+    .option("--external-ca <spec>", "protocol=cfssl,url=https://…[,cacert=FILE]", collect)
+    .action(async (options: UpdateOptions) => update(open(), options));
   addCaCommand(swarm, open);
   addUnlockCommands(swarm, open);
   addBackupCommands(swarm, open);
@@ -183,7 +188,7 @@ function joinCommand(token: string, address: string): string {
   return `    skep swarm join --token ${token} ${address}`;
 }
 
-async function update(session: Session, options: SettingFlags): Promise<void> {
+async function update(session: Session, options: UpdateOptions): Promise<void> {
   const { Spec, Version } = await session.client.get<SwarmJson>("/swarm");
   const query = {
     version: Version.Index,
@@ -191,7 +196,9 @@ async function update(session: Session, options: SettingFlags): Promise<void> {
     rotateManagerToken: false,
     rotateManagerUnlockKey: false,
   };
-  const body = withSettings(Spec, options);
+  const spec = withSettings(Spec, options);
+  const changed = options.externalCa === undefined ? {} : { externalCa: options.externalCa };
+  const body = { ...spec, CAConfig: { ...spec.CAConfig, ...(await readCaFlags(changed)) } };
   await session.client.post("/swarm/update", { query, body });
   session.print("Swarm updated.");
   const locked = (spec: SwarmSpecJson): boolean => spec.EncryptionConfig.AutoLockManagers;

@@ -142,6 +142,11 @@ describe("the commands of skep", () => {
     { line: "swarm ca --external-ca x", want: /`--external-ca` flag requires the `--rotate`/ },
     { line: "swarm ca --cert-expiry 2h", want: /`--cert-expiry` flag requires the `--rotate`/ },
     { line: "swarm ca --rotate --ca-key x", want: /--ca-key needs --ca-cert/ },
+    {
+      line: "swarm ca --rotate --external-ca protocol=cfssl,url=https://x",
+      want: /needs --ca-cert/,
+    },
+    { line: "swarm update --external-ca x", want: /invalid argument "x" for --external-ca/ },
     { line: "swarm init --ca-cert x", want: /--ca-cert needs --ca-key or --external-ca/ },
     { line: "swarm update --task-history-limit 3", want: /^Swarm updated\.$/ },
     { line: "version", want: /API version: +1\.50/ },

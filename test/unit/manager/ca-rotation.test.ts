@@ -209,6 +209,16 @@ describe("manager: what an update makes of the root", () => {
     it(`refuses ${name}`, () => assert.throws(given, want));
   }
 
+  it("an external CA that names no root is of the root there is, and not of one made later", () => {
+    const with0 = change(start, { external: { url: "https://x" } });
+    assert.equal(pemOf(with0.spec?.ca?.externalCas[0]?.caCert), r0.certificatePem);
+    const forced = change(start, { force: 1, external: { url: "https://x" } });
+    assert.equal(pemOf(forced.spec?.ca?.externalCas[0]?.caCert), r0.certificatePem);
+    assert.ok((forced.rootCa?.rotation?.caKey.length ?? 0) > 0, "the cluster signs by itself");
+    const given = change(start, { cert: r1, withKey: false, external: { url: "https://x" } });
+    assert.equal(pemOf(given.spec?.ca?.externalCas[0]?.caCert), r1.certificatePem);
+  });
+
   it("takes an external CA for the root given", () => {
     const external = { url: "https://x", root: r1 };
     const changed = change(start, { cert: r1, withKey: false, external });
