@@ -97,11 +97,14 @@ async function restore(session: Session, file: string, options: RestoreOptions):
   });
   session.print(`Cluster ${restored.ClusterID} is restored as of ${restored.BackupCreatedAt}.`);
   session.print(`This node (${restored.NodeID}) is its one manager now.\n`);
-  session.print("Workers that know this address come back by themselves. Each former manager must");
   session.print(
-    'run "skep swarm leave --force" and join again; "skep node rm" takes the old one off',
+    "Workers that know this address come back by themselves; elsewhere run on each worker",
   );
-  session.print("the list.");
+  session.print(
+    'what "skep swarm join-token worker" shows: its containers run on. Each former manager',
+  );
+  session.print('must run "skep swarm leave --force" and join again; "skep node rm" takes the old');
+  session.print("one off the list.");
 }
 
 async function writePrivate(path: string, text: string): Promise<void> {
