@@ -84,7 +84,9 @@ export class RestApp {
 
   #errorReply(request: AppRequest, shown: HttpError, error: unknown): Reply {
     const fields = { method: request.method, status: shown.status, err: error };
-    if (shown.status === 500) this.#context.log.warn(fields, "request failed");
+    // An update of an old version is the client's affair, though Docker answers it with 500.
+    const isOurs = shown.status === 500 && !shown.message.endsWith("update out of sequence");
+    if (isOurs) this.#context.log.warn(fields, "request failed");
     else this.#context.log.debug(fields, "request refused");
     return { kind: "json", status: shown.status, body: { message: shown.message } };
   }
