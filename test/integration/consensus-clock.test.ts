@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { must } from "../../src/base/assert.ts";
+import { withOwnClock } from "../support/consensus-faults.ts";
+import {
+  allReachable,
+  assertSameContainers,
+  pause,
+  progressOn,
+  runScenario,
+  startWorkload,
+} from "../support/consensus-scenario.ts";
+import { pidsOf, TestCluster } from "../support/test-cluster.ts";
+import { webImage } from "../support/web-image.ts";
+
+describe("a leader whose wall clock jumps", function () {
+  this.timeout(90_000);
+  let cluster: TestCluster;
+
+  before(async () => {
+    cluster = await TestCluster.create({ managers: 3, images: [webImage("1")] });
+    await startWorkload(cluster, 3);
+  });
+
+  after(async function () {
+    this.timeout(30_000);
+    await cluster?.destroy();
+  });
+
+  it("goes on through jumps of a day and a half, forth and back", async () => {
+    const containers = pidsOf(await cluster.containersOf("web"));
+    const leader = await cluster.leader();
+    await leader.stop();
+    const { daemon, set } = withOwnClock(leader, "+0s");
+    await daemon.start();
+    const rest = cluster.managers.filter((other) => other !== leader);
+    try {
+      // Whoever leads now is stopped, and hands over, until it is this one's turn again.
+      for (let turn = 0; turn < 8; turn += 1) {
+        await allReachable(cluster);
+        const leading = await cluster.leader(daemon);
+        if (leading === leader) break;
+        await leading.stop();
+        await leading.start();
+      }
+      assert.equal(await cluster.leader(daemon), leader, "the one with the clock leads");
+      await runScenario(cluster, async (load) => {
+        for (const offset of ["+130000s", "-130000s", "+3600s", "+0s"]) {
+          set(offset);
+          await pause(1_500);
+          await progressOn(load, [leader, ...rest]);
+        }
+        assert.equal(await cluster.leader(daemon), leader, "no jump cost it the lead");
+        await must(rest[0], "another manager").stop("SIGKILL");
+        await progressOn(load, [leader]);
+        await must(rest[0], "another manager").start();
+      });
+      await assertSameContainers(cluster, containers);
+    } finally {
+      await daemon.stop();
+    }
+  });
+});
