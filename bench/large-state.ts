@@ -27,6 +27,7 @@ const services = 100;
 const writesPerSecond = 200;
 const loadMs = 30_000;
 const minuteMs = 60_000;
+const idleMs = 10_000;
 
 interface Figure {
   readonly what: string;
@@ -94,6 +95,7 @@ async function measure(group: MemberGroup, hosts: readonly TestHost[]): Promise<
   print(`leader: ${JSON.stringify(whileJoining)}`);
 
   const restart = await restarted(leader, follower);
+  await new Promise((resolve) => setTimeout(resolve, idleMs)); // what a manager holds, not what it has just let go
   const memory = [...group.members, joiner.member].map(({ pid }) => residentMegabytes(pid));
   print(
     `resident: ${memory.map((mb) => mb.toFixed(0)).join(", ")} MB (leader, restarted, follower, joined)`,

@@ -28,7 +28,7 @@ export interface SnapshotterDeps {
 /** Old snapshots that are kept: one may be on its way to a member. */
 const keepSnapshots = 2;
 /** Data of entries kept behind a snapshot, as they are in memory too; beyond that a late member gets the snapshot. */
-const keepBytes = 16 * 1024 * 1024;
+const keepBytes = 8 * 1024 * 1024;
 
 /** Makes snapshots when the log has grown enough, and sends them to members that need them. */
 export class Snapshotter {
