@@ -21,7 +21,7 @@ const elections: readonly Mutant[] = [
     file: "core/log/raft-log",
     from: "return term > own || (term === own && index >= this.lastIndex());",
     to: "return index >= this.lastIndex();",
-    foundBy: ["directed", "golden", "simulation"],
+    foundBy: ["directed", "golden"],
   },
   {
     name: "a learner that was promoted unknowingly does not vote",
@@ -84,7 +84,7 @@ const elections: readonly Mutant[] = [
     file: "core/election",
     from: "if (!raft.log.maybeCommit(commit, commitTerm))",
     to: "raft.log.commitTo(Math.min(commit, raft.log.lastIndex()));\n    if (false)",
-    foundBy: ["directed", "simulation"],
+    foundBy: ["directed"],
   },
 ];
 
@@ -232,7 +232,7 @@ const group: readonly Mutant[] = [
     file: "core/quorum/joint",
     from: "if (incoming === outgoing)",
     to: "if (true)",
-    foundBy: ["directed", "simulation"],
+    foundBy: ["directed"],
   },
   {
     name: "a joint configuration is never left by itself",
@@ -274,7 +274,7 @@ const group: readonly Mutant[] = [
     file: "core/leader",
     from: "raft.transferTo = 0; // took too long",
     to: "",
-    foundBy: ["directed", "golden", "simulation"],
+    foundBy: ["directed", "golden"],
   },
   {
     name: "hands over to a member that is behind",

@@ -45,7 +45,7 @@ describe("mutants of raft", function () {
   after(() => Promise.all(folders.map(removeTree)));
 
   it("are the only thing that is found", async () => {
-    const findings = await look(allFinders, must(folders[0], "copy"), root, 2);
+    const findings = await look(allFinders, must(folders[0], "copy"), root);
     const found = findings.filter((finding) => finding.found !== undefined);
     assert.deepEqual(found, []);
     startAll();
@@ -71,7 +71,7 @@ describe("mutants of raft", function () {
   async function tryMutant(mutant: Mutant, folder: string): Promise<readonly Finding[]> {
     const undo = await applyMutant(folder, mutant);
     try {
-      return await look(isSurvey ? allFinders : mutant.foundBy, folder, root, isSurvey ? 4 : 20);
+      return await look(isSurvey ? allFinders : mutant.foundBy, folder, root);
     } finally {
       await undo();
     }

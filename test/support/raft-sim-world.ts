@@ -125,6 +125,7 @@ export class RaftSimWorld implements SimSurroundings {
       [10, () => this.#changeMembers()],
       [10, (node) => this.#onUp(node, () => node.compact(this.#pick(5)))],
       [3, () => this.#transfer()],
+      [3 * faults, (node) => this.#onUp(node, () => this.#giveUpLeader(node))],
       [25, (node) => this.#restart(node)],
       [15, () => this.#cut.clear()],
       [4 * faults, () => this.#partition()],
@@ -247,6 +248,12 @@ export class RaftSimWorld implements SimSurroundings {
     if (!node.raw.readIndex(Buffer.from(key))) return;
     node.reads.set(key, this.history.maxCommitted);
     node.drain();
+  }
+
+  /** It takes its leader for gone, rightly or not. */
+  #giveUpLeader(node: SimNode): void {
+    node.raw.forgetLeader();
+    if (this.random.float() < 0.7) node.raw.campaign();
   }
 
   #transfer(): void {
