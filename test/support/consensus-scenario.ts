@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { assertConsistent, describeHistory, longestGapMs } from "./consensus-check.ts";
 import { ConsensusLoad, type LoadHistory } from "./consensus-load.ts";
 import { nodesOf, pidsOf, skep, sorted, type TestCluster } from "./test-cluster.ts";
@@ -8,17 +9,15 @@ import { until } from "./until.ts";
 /** Faults, while clients ask all managers. */
 export type Faults = (load: ConsensusLoad) => Promise<void>;
 
+const nodeDown = '"msg":"node is down"';
+
 let scenarios = 0;
 
 /**
  * Runs `faults` under load, lets the cluster heal, and checks what clients saw: linearizable registers, no acknowledged config lost, the
- * containers of service "web" untouched (unless a node may have been away for so long that its tasks move). Gives the history for what else a test asks of it.
+ * containers of service "web" untouched (see `sawNodeDown`). Gives the history for what else a test asks of it.
  */
-export async function runScenario(
-  cluster: TestCluster,
-  faults: Faults,
-  { tasksMayMove = false } = {},
-): Promise<LoadHistory> {
+export async function runScenario(cluster: TestCluster, faults: Faults): Promise<LoadHistory> {
   const { managers } = cluster;
   scenarios += 1;
   const containers = pidsOf(await cluster.containersOf("web"));
@@ -36,7 +35,7 @@ export async function runScenario(
     `      ${describeHistory(history)}; longest time without a write ${longestGapMs(history)} ms\n`,
   );
   await assertConsistent(history, managers);
-  if (!tasksMayMove) for (const pid of containers.values()) process.kill(pid, 0);
+  if (!sawNodeDown(cluster)) for (const pid of containers.values()) process.kill(pid, 0);
   return history;
 }
 
@@ -75,12 +74,23 @@ export async function startWorkload(cluster: TestCluster, replicas: number): Pro
   await cluster.converged("web", replicas);
 }
 
+/**
+ * Whether a manager has declared a node down, so that its tasks rightly moved: on a busy machine a killed daemon's restart may take
+ * longer than a new leader waits for a node (10 s). Without that no fault of these tests may cost a container.
+ */
+function sawNodeDown({ managers }: TestCluster): boolean {
+  const found = managers.some(({ logFile }) => readFileSync(logFile, "utf8").includes(nodeDown));
+  if (found) process.stdout.write("      a node was away for so long that its tasks moved\n");
+  return found;
+}
+
 /** The same containers as `before`, once all is quiet. */
 export async function assertSameContainers(
   cluster: TestCluster,
   before: ReadonlyMap<string, number>,
 ): Promise<void> {
   await cluster.converged("web", before.size);
+  if (sawNodeDown(cluster)) return;
   const after = pidsOf(await cluster.containersOf("web"));
   assert.deepEqual(sorted(after.keys()), sorted(before.keys()));
   assert.deepEqual(after, new Map(before));
