@@ -18,7 +18,7 @@ const commitNewsMs = 20;
 type Stream = DuplexCall<RaftMessageInput, RaftStreamAck>;
 
 export interface PeerDeps {
-  readonly channels: ChannelPool;
+  readonly channels: Pick<ChannelPool, "duplex">;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
