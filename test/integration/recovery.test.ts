@@ -29,7 +29,7 @@ interface SwarmInfo {
 }
 
 describe("a new cluster forced from one manager", function () {
-  this.timeout(90_000);
+  this.timeout(180_000); // the steps have deadlines of their own, which say what they waited for
   let cluster: TestCluster;
   let survivor: TestDaemon;
   let lost: readonly TestDaemon[];
