@@ -1,5 +1,5 @@
 # Each target installs what it needs first; a bare Debian 12 with Node 20 and root is enough.
-.PHONY: demo test bench bench-raft bench-large-state compatibility deps build
+.PHONY: demo test bench bench-failover bench-raft bench-large-state compatibility deps build
 
 # `make demo KEEP=1` leaves the cluster up.
 demo: build
@@ -18,6 +18,10 @@ bench-raft: build
 # 100,000 tasks: memory, a new manager, a restart.
 bench-large-state: build
 	@node dist/bench/large-state.js
+
+# Kills the leader of three managers fifty times.
+bench-failover: build
+	@node dist/bench/failover.js
 
 # Compares with a real dockerd, command by command, and writes docs/compatibility.md.
 compatibility: build

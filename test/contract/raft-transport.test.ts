@@ -1,4 +1,5 @@
 import { strict as assert } from "node:assert";
+import { type AddressInfo, createServer } from "node:net";
 import { systemClock } from "../../src/base/clock.ts";
 import { isClusterError } from "../../src/base/errors.ts";
 import { silentLogger } from "../../src/base/log.ts";
@@ -29,7 +30,11 @@ class Inbox implements TransportHandler {
     this.messages.push(message);
   }
 
-  unreachable(): void {}
+  readonly unreached: string[] = [];
+
+  unreachable(raftId: number, isGone = false): void {
+    this.unreached.push(`${raftId} ${isGone ? "gone" : "lost"}`);
+  }
 
   async receiveSnapshot(_: Message, __: unknown, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     this.started += 1;
@@ -119,6 +124,21 @@ describe("raft transport over gRPC", function () {
       isClusterError(error),
     );
     assert.deepEqual(receiver.inbox.snapshots, []);
+  });
+
+  it("tells a peer whose port refuses connections from one that only drops them", async () => {
+    const sender = await host(1);
+    const dropping = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => dropping.listen(0, "127.0.0.1", resolve));
+    const { port } = dropping.address() as AddressInfo;
+    const [ended, deaf] = [await host(2), { raftId: 3, nodeId: "node3" }];
+    await closing.pop()?.(); // the second's server no longer listens
+    closing.push(() => void dropping.close());
+    const members = [sender.member, ended.member, { ...deaf, address: `127.0.0.1:${port}` }];
+    sender.transport.setMembers(members);
+    const told = (): Set<string> => new Set(sender.inbox.unreached);
+    await until("both are told", 10_000, () => told().size >= 2);
+    assert.deepEqual(told(), new Set(["2 gone", "3 lost"]));
   });
 
   it("answers a leader that it does not know over that leader's own stream", async () => {
