@@ -1,47 +1,68 @@
-// Runs every suite, each in a process of its own, and ends with one line that counts them all.
+// Runs every suite in processes of their own, and ends with one line that counts them all.
+// Usage: run-tests.mjs [unit|simulation|mutation|integration …]
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 
+// Integration tests mostly wait: for timeouts of real daemons, for containers. So as many files as there are lanes run at a time.
 const suites = [
-  ["unit and contract", ["dist/test/unit/**/*.test.js", "dist/test/contract/**/*.test.js"]],
-  ["simulation", ["dist/test/simulation/**/*.test.js"]],
-  ["mutation", ["dist/test/mutation/**/*.test.js"]],
-  ["integration", ["dist/test/integration/**/*.test.js"]],
+  { name: "unit and contract", folders: ["dist/test/unit", "dist/test/contract"] },
+  { name: "simulation", folders: ["dist/test/simulation"] },
+  { name: "mutation", folders: ["dist/test/mutation"] },
+  { name: "integration", folders: ["dist/test/integration"], lanes: 2 },
 ];
 const wanted = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
-let broken = false;
 
-for (const [name, patterns] of suites) {
+for (const { name, folders, lanes } of suites) {
   if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
-  const folders = patterns.map((pattern) => pattern.slice(0, pattern.indexOf("/**")));
-  if (!folders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0)) continue;
+  const files = folders.flatMap(testFilesIn);
+  if (files.length === 0) continue;
   console.log(`\n=== ${name} ===`);
-  const { code, counts } = await run(patterns);
+  if (lanes === undefined) await runCounted(name, files, (text) => process.stdout.write(text));
+  else await runInLanes(files, lanes);
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exit(total.failed === 0 ? 0 : 1);
+
+/** The largest files first, for they take longest; each file's output is shown when it has ended. */
+async function runInLanes(files, lanes) {
+  const queue = [...files].sort((a, b) => statSync(b).size - statSync(a).size);
+  const lane = async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const startMs = Date.now();
+      let output = "";
+      await runCounted(file, [file], (text) => {
+        output += text;
+      });
+      console.log(`--- ${file} (${Math.round((Date.now() - startMs) / 1000)} s)\n${output}`);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+async function runCounted(name, files, print) {
+  const { code, counts } = await run(files, print);
   if (counts === undefined) {
-    broken = true;
-    console.log(`the ${name} tests ended without a result (exit code ${code})`);
-    continue;
+    total.failed += 1;
+    print(`${name} ended without a result (exit code ${code})\n`);
+    return;
   }
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.skipped += counts.skipped;
-  if (code !== 0 && counts.failed === 0) broken = true;
+  if (code !== 0 && counts.failed === 0) total.failed += 1;
 }
-if (broken) total.failed += 1;
-console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
-process.exit(total.failed === 0 ? 0 : 1);
 
-function run(patterns) {
+function run(files, print) {
   return new Promise((resolve) => {
-    const child = spawn("node_modules/.bin/mocha", [...patterns], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawn("node_modules/.bin/mocha", files, { stdio: ["ignore", "pipe", "pipe"] });
     let tail = "";
     child.stdout.on("data", (chunk) => {
-      process.stdout.write(chunk);
+      print(chunk.toString());
       tail = (tail + chunk.toString()).slice(-4096);
     });
+    child.stderr.on("data", (chunk) => print(chunk.toString()));
     child.on("close", (code) => {
       const match = [...tail.matchAll(/^(\d+) passed, (\d+) failed, (\d+) skipped$/gm)].at(-1);
       resolve({
@@ -54,4 +75,12 @@ function run(patterns) {
       });
     });
   });
+}
+
+function testFilesIn(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith(".test.js"))
+    .sort()
+    .map((name) => join(folder, name));
 }
