@@ -59,6 +59,15 @@ export class SimAgent {
     return this.#process;
   }
 
+  /** For the report of a failure. */
+  describe(): string {
+    const tasks = [...this.#tasks.values()].map(
+      ({ task, state, isTold }) => `${task.id}:${state}>${task.desiredState}${isTold ? "" : "!"}`,
+    );
+    const session = this.#session === undefined ? "no session" : `at ${this.#session.manager.name}`;
+    return `${this.name} ${session} ${tasks.join(" ")}`;
+  }
+
   start(): void {
     if (this.#process !== undefined) return;
     const process = { name: this.name, isAlive: true, pausedUntilMs: 0 };
@@ -191,7 +200,12 @@ export class SimAgent {
     over.signal.addEventListener("abort", () => {
       timeline.plan(1, target, "stream closed", () => served.abort(new Error("closed")));
     });
+    let isOpen = false;
+    timeline.plan(callMs, process, "stream not opened", () => {
+      if (!isOpen) over.abort();
+    });
     network.carry(process.name, target, "open stream", () => {
+      isOpen = true;
       const end = (): void => void timeline.plan(1, process, "stream ended", () => over.abort());
       serve(write, served.signal).then(end, end);
     });

@@ -13,7 +13,7 @@ import { aCluster, aNode } from "./builders.ts";
 import type { ClusterOracle } from "./cluster-sim-oracle.ts";
 import { HostClock } from "./sim-clock.ts";
 import { SimDisk } from "./sim-disk.ts";
-import type { SimNetwork } from "./sim-network.ts";
+import { hostOf, type SimNetwork } from "./sim-network.ts";
 import type { SimProcess, Timeline } from "./sim-timeline.ts";
 
 /** What a simulated manager can be made to do wrong. */
@@ -44,6 +44,8 @@ interface Life {
   readonly control: ControlMethods;
   raft: RaftNode | undefined;
   leadership: Leadership | undefined;
+  /** In force now, and before the last change. */
+  voters: readonly (readonly number[])[];
 }
 
 /** A host with the parts of the daemon that agree and decide: raft, store and all that a leader does. */
@@ -60,7 +62,7 @@ export class SimManager {
 
   constructor(raftId: number, world: ManagerSurroundings) {
     this.raftId = raftId;
-    this.name = `m${raftId}`;
+    this.name = hostOf(raftId);
     this.#world = world;
     const { timeline, random, mistake } = world;
     this.disk = new SimDisk(timeline, random, mistake !== "unsynced writes");
@@ -145,6 +147,10 @@ export class SimManager {
     if (this.#life !== life) return;
     const { random } = this.#world;
     life.raft = raft;
+    life.voters = [raft.status().voters];
+    raft.onMembers(() => {
+      life.voters = [raft.status().voters, ...life.voters.slice(0, 1)];
+    });
     void raft.failed.then((error) => this.#ended(life, error));
     life.leadership = new Leadership({
       nodeId: this.name,
@@ -178,7 +184,7 @@ export class SimManager {
     process: SimProcess,
     clock: ReturnType<HostClock["of"]>,
     log: Logger,
-  ): Pick<Life, "store" | "control" | "raft" | "leadership"> {
+  ): Omit<Life, "process"> {
     const raft = (): RaftNode => {
       const found = this.#life?.process === process ? this.#life.raft : undefined;
       if (found !== undefined) return found;
@@ -193,14 +199,14 @@ export class SimManager {
       if (this.#world.mistake !== "stale reads") await raft().readIndex();
     };
     const control = createControl({ store, readBarrier, clock, random: this.#world.random });
-    return { store, control, raft: undefined, leadership: undefined };
+    return { store, control, raft: undefined, leadership: undefined, voters: [] };
   }
 
   /** The store's state machine, with the oracle looking on. */
   #observed({ store, process }: Life): StateMachine {
     const { oracle, count } = this.#world;
     const { stateMachine } = store;
-    const voters = (): readonly number[] => this.#life?.raft?.status().voters ?? [];
+    const voters = (): readonly (readonly number[])[] => this.#life?.voters ?? [];
     return {
       apply: (entry) => {
         if (!process.isAlive) return undefined;

@@ -63,11 +63,14 @@ export class ClusterOracle {
     }
   }
 
-  /** Before a member's state machine gets the entry. `voters`: in force at that member. */
+  /**
+   * Before a member's state machine gets the entry. `voters`: in force at that member now, and before the last change: changes
+   * come into force when they are applied, and what follows them may have been agreed on before that.
+   */
   applying(
     raftId: number,
     entry: { readonly index: number; readonly term: number; readonly data: Uint8Array },
-    voters: () => readonly number[],
+    voters: () => readonly (readonly number[])[],
   ): void {
     const { index, term, data } = entry;
     const crc = crc32(data);
@@ -150,16 +153,18 @@ export class ClusterOracle {
     }
   }
 
-  #mustBeDurable(index: number, term: number, voters: readonly number[]): void {
-    const holders = voters.filter((id) => {
+  #mustBeDurable(index: number, term: number, configs: readonly (readonly number[])[]): void {
+    const isHolder = (id: number): boolean => {
       const disk = this.#disks.get(id);
       if (disk === undefined) return false;
       return disk.synced.truncated.index >= index || disk.syncedTerm(index) === term;
-    });
-    if (2 * holders.length > voters.length) return;
-    this.#report(
-      `entry ${index} of term ${term} is applied, but durable only on ${holders.join()} of ${voters.join()}`,
-    );
+    };
+    const isQuorum = (voters: readonly number[]): boolean =>
+      2 * voters.filter(isHolder).length > voters.length;
+    if (configs.some(isQuorum)) return;
+    const holders = [...this.#disks.keys()].filter(isHolder).join();
+    const text = `entry ${index} of term ${term} is applied, but durable only on ${holders}`;
+    this.#report(`${text}; voters: ${JSON.stringify(configs)}`);
   }
 }
 

@@ -210,7 +210,8 @@ class ClusterSim {
       }
       if (fingerprint(other.store.view()) !== ours) return `the state of ${raftId} differs`;
     }
-    return whyNotConverged(store.view(), this.#agents.length);
+    const why = whyNotConverged(store.view(), this.#agents.length);
+    return why && `${why}\n${this.#agents.map((agent) => agent.describe()).join("\n")}`;
   }
 
   /** Lets events take place until the promise settles; undefined when it is refused. */
@@ -314,8 +315,9 @@ class ClusterSim {
       const status = manager.raft?.status();
       const state = manager.isRemoved ? "removed" : manager.process === undefined ? "down" : "up";
       if (status === undefined) return `${manager.name} ${state}`;
+      const progress = JSON.stringify([...status.progress]);
       const { term, role, leaderId, commit, applied, lastIndex, voters, learners } = status;
-      return `${manager.name} ${state} ${JSON.stringify({ term, role, leaderId, commit, applied, lastIndex, voters, learners })}`;
+      return `${manager.name} ${state} ${JSON.stringify({ term, role, leaderId, commit, applied, lastIndex, voters, learners })} ${progress}`;
     });
     return `\n${lines.join("\n")}`;
   }

@@ -3,6 +3,7 @@ import { type Random, randomInteger } from "../../src/base/random.ts";
 import type { Message } from "../../src/raft/core/types.ts";
 import type { RaftMember, StoredSnapshot } from "../../src/raft/storage/snapshot-store.ts";
 import type { RaftTransport, TransportHandler } from "../../src/raft/transport/raft-transport.ts";
+import { Senders } from "../../src/raft/transport/senders.ts";
 import type { SimProcess, Timeline } from "./sim-timeline.ts";
 
 export interface NetworkQuality {
@@ -102,16 +103,46 @@ export class SimNetwork {
   transport(raftId: number, process: SimProcess): RaftTransport {
     let members = new Set<number>();
     let own: TransportHandler | undefined;
+    const senders = new Senders();
+    // As over gRPC: leaders that are not known yet get their answers over their own streams.
+    const unknownLeaders = new Set<number>();
+    const isAdmitted = (message: Message): boolean => {
+      try {
+        senders.check(hostOf(message.from), message);
+      } catch {
+        this.#count("stranger refused");
+        return false;
+      }
+      if (!members.has(message.from)) {
+        this.#count("unknown leader heard");
+        unknownLeaders.add(message.from);
+      }
+      return true;
+    };
     return {
       start: (handler) => {
         own = handler;
-        this.#members.set(raftId, { process, handler });
+        this.#members.set(raftId, {
+          process,
+          handler: {
+            unreachable: handler.unreachable,
+            receive: (message) => {
+              if (isAdmitted(message)) handler.receive(message);
+            },
+            receiveSnapshot: async (message, snapshot, chunks) => {
+              if (isAdmitted(message)) await handler.receiveSnapshot(message, snapshot, chunks);
+              else throw new ClusterError("PERMISSION_DENIED", "not a member");
+            },
+          },
+        });
       },
       setMembers: (all: readonly RaftMember[]) => {
         members = new Set(all.map((member) => member.raftId));
+        senders.setMembers(all);
       },
       send: (message) => {
-        if (!process.isAlive || !members.has(message.to)) return;
+        if (!process.isAlive) return;
+        if (!members.has(message.to) && !unknownLeaders.has(message.to)) return;
         this.onSend(raftId, message);
         this.#send(process, message, own);
       },
@@ -170,6 +201,11 @@ export class SimNetwork {
     );
     this.#count("snapshot taken");
   }
+}
+
+/** The name, and node id, of the host of a member. */
+export function hostOf(raftId: number): string {
+  return `m${raftId}`;
 }
 
 async function* again(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, void> {
