@@ -1,6 +1,10 @@
+import type { Task } from "../gen/skep/Task.ts";
+import { atLeast, isTerminal } from "../model/task-state.ts";
 import type { StoreEvent } from "../store/objects.ts";
-import type { StoreView } from "../store/store-view.ts";
 import { type NodeInfo, nodeInfoOf } from "./node-info.ts";
+import type { PlacementStore } from "./placement-store.ts";
+
+type View = ReturnType<PlacementStore["view"]>;
 
 /** Keeps the NodeInfo of each node; only nodes that something happened to are summed up again. */
 export class NodeCache {
@@ -8,23 +12,31 @@ export class NodeCache {
   readonly #stale = new Set<string>();
 
   /** Everything is to be read again. */
-  reset(view: StoreView): void {
+  reset(view: View): void {
     this.#infos.clear();
     this.#stale.clear();
     for (const node of view.all("node")) this.#stale.add(node.id);
   }
 
-  note(event: StoreEvent): void {
-    if (event.table === "node") this.#stale.add(event.object.id);
-    if (event.table === "task") {
-      if (event.object.nodeId !== "") this.#stale.add(event.object.nodeId);
-      const before = event.previous?.nodeId ?? "";
-      if (before !== "") this.#stale.add(before);
+  /** Whether a node is not as it was, other than by a task that was just placed there. */
+  note(event: StoreEvent): boolean {
+    if (event.table === "node") {
+      this.#stale.add(event.object.id);
+      return true;
     }
+    if (event.table !== "task") return false;
+    const { object, previous } = event;
+    if (event.kind === "update" && previous !== undefined && sumsUpAlike(object, previous)) {
+      return false;
+    }
+    if (object.nodeId !== "") this.#stale.add(object.nodeId);
+    const before = previous?.nodeId ?? "";
+    if (before !== "") this.#stale.add(before);
+    return (object.nodeId !== "" || before !== "") && !isPlacing(object, previous);
   }
 
   /** Sums up nodes until none is stale (true), or `isTimeUp` (false: call again after a pause). */
-  refresh(view: StoreView, isTimeUp: () => boolean): boolean {
+  refresh(view: View, isTimeUp: () => boolean): boolean {
     for (const id of this.#stale) {
       if (isTimeUp()) return false;
       this.#stale.delete(id);
@@ -38,4 +50,24 @@ export class NodeCache {
   infos(): Iterable<NodeInfo> {
     return this.#infos.values();
   }
+}
+
+/** Whether a node's sums are the same with either: most reports tell only how far a task has come. */
+function sumsUpAlike(task: Task, previous: Task): boolean {
+  const [state, before] = [task.status?.state ?? "NEW", previous.status?.state ?? "NEW"];
+  return (
+    task.nodeId === previous.nodeId &&
+    atLeast(state, "ASSIGNED") === atLeast(before, "ASSIGNED") &&
+    !isTerminal(state) &&
+    !isTerminal(before) &&
+    atLeast(task.desiredState, "SHUTDOWN") === atLeast(previous.desiredState, "SHUTDOWN") &&
+    // The store shares equal parts of an object's versions.
+    task.spec === previous.spec &&
+    task.endpoint === previous.endpoint &&
+    task.assignedGenericResources === previous.assignedGenericResources
+  );
+}
+
+function isPlacing(task: Task, previous: Task | undefined): boolean {
+  return previous?.status?.state === "PENDING" && task.status?.state === "ASSIGNED";
 }

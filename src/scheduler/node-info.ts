@@ -1,7 +1,7 @@
 import type { GenericResource } from "../gen/skep/GenericResource.ts";
 import type { Node } from "../gen/skep/Node.ts";
 import type { Task } from "../gen/skep/Task.ts";
-import { reservationsOf } from "../model/resources.ts";
+import { type ResourceAmounts, reservationsOf } from "../model/resources.ts";
 import { atLeast, isTerminal } from "../model/task-state.ts";
 import { timestampMs } from "../model/time.ts";
 
@@ -38,6 +38,16 @@ export function hostPortsOf(task: Pick<Task, "endpoint">): readonly string[] {
     .map((port) => `${port.protocol.toLowerCase()}/${port.publishedPort}`);
 }
 
+/** What a task takes of its node; the same for all tasks of a group. */
+export interface Holding {
+  readonly reserved: ResourceAmounts;
+  readonly ports: readonly string[];
+}
+
+export function holdingOf(task: Task): Holding {
+  return { reserved: reservationsOf(task), ports: hostPortsOf(task) };
+}
+
 /** Sums up a node. `tasks` are all tasks that name it, also past ones. */
 export function nodeInfoOf(node: Node, tasks: Iterable<Task>): NodeInfo {
   const load = new NodeLoad({
@@ -60,7 +70,7 @@ export function nodeInfoOf(node: Node, tasks: Iterable<Task>): NodeInfo {
       failureTimes.set(key, times);
     }
     if (atLeast(state, "ASSIGNED") && !isTerminal(state)) {
-      load.hold(task, task.assignedGenericResources);
+      load.hold(holdingOf(task), task.assignedGenericResources);
       if (!atLeast(task.desiredState, "SHUTDOWN")) load.count(task.serviceId);
     }
   }
@@ -91,13 +101,12 @@ export class NodeLoad implements NodeInfo {
     this.failureTimes = info.failureTimes;
   }
 
-  /** Reserves what the task needs. */
-  hold(task: Task, generic: readonly GenericResource[]): void {
-    const reserved = reservationsOf(task);
-    this.freeNanoCpus -= reserved.nanoCpus;
-    this.freeMemoryBytes -= reserved.memoryBytes;
+  /** Reserves what a task needs. */
+  hold(holding: Holding, generic: readonly GenericResource[]): void {
+    this.freeNanoCpus -= holding.reserved.nanoCpus;
+    this.freeMemoryBytes -= holding.reserved.memoryBytes;
     if (generic.length > 0) this.takenGeneric = [...this.takenGeneric, ...generic];
-    const ports = hostPortsOf(task);
+    const { ports } = holding;
     if (ports.length > 0) this.hostPorts = new Set([...this.hostPorts, ...ports]);
   }
 

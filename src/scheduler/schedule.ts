@@ -33,16 +33,13 @@ export function schedule(input: {
   return { assignments, unplaced };
 }
 
-/**
- * The tasks in the order in which they are to be placed, cut into what `placePortion` takes: those with a node of their own first, since
- * they can go nowhere else, then group by group, up to `most` tasks at a time.
- */
-export function portionsOf(tasks: Iterable<Task>, most = Number.POSITIVE_INFINITY): Task[][] {
-  const portions: Task[][] = [];
+/** The tasks that are placed together (`queueKeyOf`), in the order in which they are to be placed. */
+function portionsOf(tasks: Iterable<Task>): Task[][] {
+  const ownNode: Task[] = [];
   const groups = new Map<string, Task[]>();
   for (const task of tasks) {
     if (task.nodeId !== "") {
-      portions.push([task]);
+      ownNode.push(task);
       continue;
     }
     const key = groupKeyOf(task);
@@ -50,18 +47,16 @@ export function portionsOf(tasks: Iterable<Task>, most = Number.POSITIVE_INFINIT
     if (group === undefined) groups.set(key, [task]);
     else group.push(task);
   }
-  for (const group of groups.values()) {
-    for (let start = 0; start < group.length; start += most) {
-      portions.push(most >= group.length ? group : group.slice(start, start + most));
-    }
-  }
-  return portions;
+  return [ownNode, ...groups.values()];
 }
 
-/** Places one portion of `portionsOf`. */
+/** Places tasks of one group, or tasks that all have a node of their own. */
 export function placePortion(pass: SchedulingPass, portion: readonly Task[]): Placements {
   const first = portion[0];
-  return first !== undefined && first.nodeId !== ""
-    ? pass.placeOnOwnNode(first)
-    : pass.place(portion);
+  if (first === undefined || first.nodeId === "") return pass.place(portion);
+  const placed = portion.map((task) => pass.placeOnOwnNode(task));
+  return {
+    assignments: placed.flatMap(({ assignments }) => assignments),
+    unplaced: placed.flatMap(({ unplaced }) => unplaced),
+  };
 }

@@ -7,23 +7,24 @@ import type { Task } from "../gen/skep/Task.ts";
 import { isTerminal } from "../model/task-state.ts";
 import { toTimestamp } from "../model/time.ts";
 import type { StoreEvent } from "../store/objects.ts";
-import type { Store } from "../store/store.ts";
-import type { Transaction } from "../store/store-view.ts";
-import { takesTasks } from "./filters/ready.ts";
+import { IdSet } from "./id-set.ts";
 import { NodeCache } from "./node-cache.ts";
-import { needsScheduling, placePortion, portionsOf } from "./schedule.ts";
-import { type Assignment, type Placements, SchedulingPass } from "./scheduling-pass.ts";
+import type { PlacementStore, PlacementTransaction } from "./placement-store.ts";
+import { needsScheduling, placePortion } from "./schedule.ts";
+import { type Placements, SchedulingPass } from "./scheduling-pass.ts";
+import { Slice } from "./slice.ts";
+import { TaskQueue } from "./task-queue.ts";
+import { writeAssignment, writeExplanation } from "./write-placement.ts";
 
 const debounceMs = 10;
 const debounceMaxMs = 100;
-/** No synchronous stretch of the daemon may be longer than 10 ms. */
 const sliceMs = 5;
 const portionTasks = 100;
-/** More tasks wait for the next pass, so that no list of all of them has to be made at a stretch. */
-const passTasksMax = 5_000;
+/** A pass that is older begins anew when nodes are no longer as they were at its start. */
+const passMs = 1_000;
 
 export interface SchedulerLoopDeps {
-  readonly store: Store;
+  readonly store: PlacementStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -35,11 +36,17 @@ export class SchedulerLoop {
   readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
   readonly #nodes = new NodeCache();
-  /** Tasks to be placed in the next pass. */
-  readonly #pending = new Set<string>();
+  /** Tasks to be placed. */
+  readonly #queue = new TaskQueue();
+  /** Where there may be more of them: all that is in the store, or all that waited for room. Read in slices. */
+  #unread: Iterator<Task>[] = [];
+  /** Taken from the queue, and nothing written about them yet. */
+  #open: string[] = [];
   /** Tasks that did not fit; tried again when nodes change or room is made. */
-  readonly #waiting = new Set<string>();
+  #waiting = new IdSet();
   #roomMade = false;
+  /** The pass under way knows nodes as they no longer are: by something that it did not do, or so that it cannot go on. */
+  #isOutdated: "no" | "soon" | "now" = "no";
   #timer: Timer | undefined;
   #firstChangeMs: number | undefined;
   #pass: Promise<void> | undefined;
@@ -70,16 +77,17 @@ export class SchedulerLoop {
   #readAll(): void {
     const view = this.#deps.store.view();
     this.#nodes.reset(view);
-    this.#waiting.clear();
-    this.#pending.clear();
-    for (const task of view.all("task")) if (needsScheduling(task)) this.#pending.add(task.id);
+    this.#isOutdated = "now";
+    this.#waiting = new IdSet();
+    this.#queue.clear();
+    this.#unread = [view.all("task")[Symbol.iterator]()];
     this.#changed();
   }
 
   #note(events: readonly StoreEvent[]): void {
     let isNews = false;
     for (const event of events) {
-      this.#nodes.note(event);
+      if (this.#nodes.note(event) && this.#isOutdated === "no") this.#isOutdated = "soon";
       if (makesRoom(event)) this.#roomMade = true;
       if (event.table !== "task") continue;
       const { id } = event.object;
@@ -87,7 +95,7 @@ export class SchedulerLoop {
         this.#waiting.delete(id);
       } else if (!this.#waiting.has(id)) {
         // One that waits comes by here too, when its explanation is written: that is no news.
-        this.#pending.add(id);
+        this.#queue.add(event.object);
         isNews = true;
       }
     }
@@ -99,14 +107,22 @@ export class SchedulerLoop {
     // While a pass runs, tasks may still come to wait that knew nothing of the new room.
     if (!this.#roomMade || this.#pass !== undefined) return false;
     this.#roomMade = false;
-    for (const id of this.#waiting) this.#pending.add(id);
-    this.#waiting.clear();
+    if (this.#waiting.size === 0) return false;
+    this.#unread.push(this.#tasksOf(this.#waiting));
+    this.#waiting = new IdSet();
     return true;
+  }
+
+  *#tasksOf(ids: Iterable<string>): Generator<Task> {
+    for (const id of ids) {
+      const task = this.#deps.store.view().get("task", id);
+      if (task !== undefined) yield task;
+    }
   }
 
   /** Runs a pass 10 ms after the last change, and at most 100 ms after the first. */
   #changed(): void {
-    if (this.#pending.size === 0 || this.#pass !== undefined) return;
+    if (this.#queue.size + this.#unread.length === 0 || this.#pass !== undefined) return;
     if (this.#stopping.signal.aborted) return;
     const nowMs = this.#deps.clock.monotonic();
     this.#firstChangeMs ??= nowMs;
@@ -124,17 +140,12 @@ export class SchedulerLoop {
 
   async #run(): Promise<void> {
     const { log } = this.#deps;
-    const taken = new Set<string>();
-    for (const id of this.#pending) {
-      if (taken.size === passTasksMax) break;
-      taken.add(id);
-      this.#pending.delete(id);
-    }
     try {
-      await this.#place(taken);
+      await this.#place(new Slice(this.#deps.clock, sliceMs));
       this.#backoff.reset();
     } catch (error) {
-      for (const id of taken) this.#pending.add(id);
+      this.#unread.push(this.#tasksOf(this.#open));
+      this.#open = [];
       const level = isClusterError(error, "NOT_LEADER", "UNAVAILABLE") ? log.debug : log.warn;
       level({ err: error }, "scheduling stopped, trying again later");
       const delayMs = this.#backoff.nextMs();
@@ -143,93 +154,69 @@ export class SchedulerLoop {
     }
   }
 
-  async #place(taskIds: ReadonlySet<string>): Promise<void> {
+  /** One pass: places until nothing is left in the queue, or what it knows of nodes is too old. */
+  async #place(slice: Slice): Promise<void> {
     const { store, clock } = this.#deps;
-    let startMs = clock.monotonic();
-    const isTimeUp = () => clock.monotonic() - startMs >= sliceMs;
-    const pause = async () => {
-      await sleep(clock, 0);
-      startMs = clock.monotonic();
-    };
-    while (!this.#nodes.refresh(store.view(), isTimeUp)) await pause();
-    const tasks: Task[] = [];
-    for (const id of taskIds) {
-      const task = store.view().get("task", id);
-      if (task !== undefined && needsScheduling(task)) tasks.push(task);
-    }
+    const startMs = clock.monotonic();
+    this.#isOutdated = "no";
+    while (!this.#nodes.refresh(store.view(), () => slice.isTimeUp())) await slice.pause();
     const pass = new SchedulingPass(this.#nodes.infos(), clock.now());
-    let open: Placements[] = [];
-    for (const portion of portionsOf(tasks, portionTasks)) {
-      if (this.#stopping.signal.aborted) return;
-      open.push(placePortion(pass, portion));
-      if (!isTimeUp()) continue;
-      await this.#commit(open);
-      open = [];
-      await pause();
+    let placements: Placements[] = [];
+    while (!this.#stopping.signal.aborted) {
+      if (slice.isTimeUp()) {
+        await this.#commit(placements);
+        placements = [];
+        await slice.pause();
+      }
+      if (this.#isTooOld(startMs)) break;
+      if (this.#readSome(slice)) continue;
+      const ids = this.#queue.take(portionTasks);
+      if (ids.length === 0) break;
+      this.#open.push(...ids);
+      const portion = [...this.#tasksOf(ids)].filter(needsScheduling);
+      for (const _ of pass.prepare(portion)) if (slice.isTimeUp()) await slice.pause();
+      placements.push(placePortion(pass, portion));
     }
-    await this.#commit(open);
+    if (!this.#stopping.signal.aborted) await this.#commit(placements);
+  }
+
+  #isTooOld(startMs: number): boolean {
+    if (this.#isOutdated !== "soon") return this.#isOutdated === "now";
+    return this.#deps.clock.monotonic() - startMs >= passMs;
+  }
+
+  /** Reads on where more tasks may be, for the rest of the slice; false when all is read. */
+  #readSome(slice: Slice): boolean {
+    for (let source = this.#unread[0]; source !== undefined; source = this.#unread[0]) {
+      const next = source.next();
+      if (next.done) this.#unread.shift();
+      else if (needsScheduling(next.value)) this.#queue.add(next.value);
+      if (slice.isTimeUp()) return true;
+    }
+    return false;
   }
 
   async #commit(placements: readonly Placements[]): Promise<void> {
     const { store, clock } = this.#deps;
-    const nowMs = clock.now();
-    const changes: ((tx: Transaction) => void)[] = [];
+    const now = toTimestamp(clock.now());
+    const changes: ((tx: PlacementTransaction) => void)[] = [];
     for (const { assignments, unplaced } of placements) {
       for (const { taskId, explanation } of unplaced) {
         this.#waiting.add(taskId);
-        changes.push((tx) => writeExplanation(tx, taskId, explanation, nowMs));
+        changes.push((tx) => writeExplanation(tx, taskId, explanation, now));
       }
       for (const assignment of assignments) {
         changes.push((tx) => {
-          if (!writeAssignment(tx, assignment, nowMs)) this.#pending.add(assignment.taskId);
+          const refused = writeAssignment(tx, assignment, now);
+          if (refused === undefined) return;
+          this.#isOutdated = "now";
+          this.#queue.add(refused);
         });
       }
     }
     await store.batch(changes);
+    this.#open = [];
   }
-}
-
-/** False when the node cannot take tasks any more: the task has to be placed again. */
-function writeAssignment(tx: Transaction, assignment: Assignment, nowMs: number): boolean {
-  const task = tx.get("task", assignment.taskId);
-  if (task === undefined || !needsScheduling(task)) return true;
-  const node = tx.get("node", assignment.nodeId);
-  if (node === undefined || !takesTasks(node)) return false;
-  tx.update("task", {
-    ...task,
-    nodeId: node.id,
-    assignedGenericResources: [...assignment.generic],
-    status: statusOf(task, "ASSIGNED", "scheduler assigned task to node", "", nowMs),
-  });
-  return true;
-}
-
-function writeExplanation(tx: Transaction, taskId: string, err: string, nowMs: number): void {
-  const task = tx.get("task", taskId);
-  if (task === undefined || !needsScheduling(task) || task.status?.err === err) return;
-  const message = task.status?.message || "pending task scheduling";
-  tx.update("task", { ...task, status: statusOf(task, "PENDING", message, err, nowMs) });
-}
-
-function statusOf(
-  task: Task,
-  state: "PENDING" | "ASSIGNED",
-  message: string,
-  err: string,
-  nowMs: number,
-): Task["status"] {
-  return {
-    container: null,
-    portStatus: null,
-    appliedBy: "",
-    appliedAt: null,
-    runningAt: null,
-    ...task.status,
-    state,
-    message,
-    err,
-    timestamp: toTimestamp(nowMs),
-  };
 }
 
 /** Whether after this event a task may fit that did not fit before. */

@@ -1,13 +1,21 @@
 import type { GenericResource } from "../gen/skep/GenericResource.ts";
 import type { Task } from "../gen/skep/Task.ts";
-import { claimGeneric, reservationsOf } from "../model/resources.ts";
-import { groupKeyOf, hostPortsOf, type NodeInfo, NodeLoad } from "./node-info.ts";
+import { claimGeneric } from "../model/resources.ts";
+import {
+  groupKeyOf,
+  type Holding,
+  holdingOf,
+  hostPortsOf,
+  type NodeInfo,
+  NodeLoad,
+} from "./node-info.ts";
 import { Pipeline } from "./pipeline.ts";
 import { SharedOrder } from "./shared-order.ts";
 import { keepsFailing, type Spread, spreadOver } from "./spread.ts";
 
 /** A group is small, and uses the order that groups share, when it has less than this part of the nodes. */
 const smallGroupPart = 1 / 8;
+const nothing: readonly never[] = [];
 
 /** A task that has a node. */
 export interface Assignment {
@@ -32,7 +40,9 @@ export interface Placements {
 /** What is known of tasks that ask for the same, as long as nodes only fill up. */
 interface Shape {
   readonly candidates: readonly NodeLoad[];
-  readonly order: SharedOrder;
+  /** Made when it is first needed. */
+  order(): SharedOrder;
+  endGroup(): void;
 }
 
 /**
@@ -52,6 +62,23 @@ export class SchedulingPass {
     this.#nowMs = nowMs;
   }
 
+  /**
+   * Does what `place` would do first for a group that it has not seen lately, in steps of a few milliseconds: look at each node, and
+   * put them in order.
+   */
+  *prepare(group: readonly Task[]): Generator<void> {
+    const first = group[0];
+    if (first === undefined || first.nodeId !== "") return;
+    yield;
+    const pipeline = new Pipeline(first);
+    const askKey = askKeyOf(first);
+    if (askKey !== undefined && this.#refusals.has(askKey)) return;
+    const shape = this.#shapeOf(first, pipeline);
+    yield;
+    if (!this.#sharesOrder(group, first, shape)) this.#spreadOf(first, shape);
+    yield;
+  }
+
   /** Places tasks of one group (`groupKeyOf`) that no node was chosen for. */
   place(group: readonly Task[]): Placements {
     const first = group[0];
@@ -63,13 +90,14 @@ export class SchedulingPass {
 
     const shape = this.#shapeOf(first, pipeline);
     const take = this.#taker(group, first, pipeline, shape);
+    const holding = holdingOf(first);
     const assignments: Assignment[] = [];
     for (const task of group) {
       const load = take();
       if (load === undefined) break;
-      assignments.push(assign(task, load));
+      assignments.push(assign(task, load, holding));
     }
-    shape.order.endGroup();
+    shape.endGroup();
     if (assignments.length === group.length) return { assignments, unplaced: [] };
     const explanation = pipeline.explain(this.#loads.values());
     if (askKey !== undefined) this.#refusals.set(askKey, explanation);
@@ -81,7 +109,7 @@ export class SchedulingPass {
     const load = this.#loads.get(task.nodeId);
     const pipeline = new Pipeline(task);
     if (load !== undefined && pipeline.fits(load)) {
-      return { assignments: [assign(task, load)], unplaced: [] };
+      return { assignments: [assign(task, load, holdingOf(task))], unplaced: [] };
     }
     const explanation = pipeline.explain(load === undefined ? [] : [load]);
     return { assignments: [], unplaced: refuse([task], explanation) };
@@ -95,26 +123,36 @@ export class SchedulingPass {
   ): () => NodeLoad | undefined {
     const groupKey = groupKeyOf(first);
     const hasRoom = (load: NodeLoad) => pipeline.hasRoom(load);
-    const wantsSpread = (first.spec?.placement?.preferences.length ?? 0) > 0;
-    const isSmall =
-      group.length <= shape.candidates.length * smallGroupPart &&
-      this.#spread?.groupKey !== groupKey;
     const suits = (load: NodeLoad) =>
       !load.serviceCounts.has(first.serviceId) &&
       hasRoom(load) &&
       !keepsFailing(load, groupKey, this.#nowMs);
-    let useShared = isSmall && !wantsSpread;
+    let useShared = this.#sharesOrder(group, first, shape);
     return () => {
       if (useShared) {
-        const load = shape.order.take(suits);
+        const load = shape.order().take(suits);
         if (load !== undefined) return load;
         useShared = false;
       }
-      if (this.#spread?.groupKey !== groupKey) {
-        this.#spread = { groupKey, spread: spreadOver(shape.candidates, first, this.#nowMs) };
-      }
-      return this.#spread.spread.take(hasRoom);
+      return this.#spreadOf(first, shape).take(hasRoom);
     };
+  }
+
+  #sharesOrder(group: readonly Task[], first: Task, shape: Shape): boolean {
+    return (
+      (first.spec?.placement?.preferences.length ?? 0) === 0 &&
+      group.length <= shape.candidates.length * smallGroupPart &&
+      this.#spread?.groupKey !== groupKeyOf(first)
+    );
+  }
+
+  /** The order of nodes for this group; only the last group's is kept. */
+  #spreadOf(first: Task, shape: Shape): Spread {
+    const groupKey = groupKeyOf(first);
+    if (this.#spread?.groupKey !== groupKey) {
+      this.#spread = { groupKey, spread: spreadOver(shape.candidates, first, this.#nowMs) };
+    }
+    return this.#spread.spread;
   }
 
   #shapeOf(task: Task, pipeline: Pipeline): Shape {
@@ -123,17 +161,26 @@ export class SchedulingPass {
     if (known !== undefined) return known;
     const candidates = [...this.#loads.values()].filter((load) => pipeline.mayEverFit(load));
     const setAsideMax = Math.ceil(candidates.length * smallGroupPart);
-    const shape = { candidates, order: new SharedOrder(candidates, setAsideMax) };
+    let order: SharedOrder | undefined;
+    const shape: Shape = {
+      candidates,
+      order() {
+        order ??= new SharedOrder(candidates, setAsideMax);
+        return order;
+      },
+      endGroup: () => order?.endGroup(),
+    };
     this.#shapes.set(key, shape);
     return shape;
   }
 }
 
-function assign(task: Task, load: NodeLoad): Assignment {
-  const wanted = reservationsOf(task).generic;
+function assign(task: Task, load: NodeLoad, holding: Holding): Assignment {
+  const wanted = holding.reserved.generic;
   const offered = load.node.description?.resources?.generic ?? [];
-  const generic = wanted.size === 0 ? [] : (claimGeneric(wanted, offered, load.takenGeneric) ?? []);
-  load.hold(task, generic);
+  const generic =
+    wanted.size === 0 ? nothing : (claimGeneric(wanted, offered, load.takenGeneric) ?? nothing);
+  load.hold(holding, generic);
   load.count(task.serviceId);
   return { taskId: task.id, nodeId: load.node.id, generic };
 }

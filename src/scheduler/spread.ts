@@ -53,8 +53,9 @@ function spreadBy(
   const [descriptor, ...rest] = descriptors;
   if (descriptor === undefined) return new Leaf(loads, task, nowMs);
   const groups = new Map<string, NodeLoad[]>();
+  const labelOf = labelReader(descriptor);
   for (const load of loads) {
-    const value = labelOf(load.node, descriptor);
+    const value = labelOf(load.node);
     const group = groups.get(value);
     if (group === undefined) groups.set(value, [load]);
     else group.push(load);
@@ -71,13 +72,15 @@ function spreadBy(
 }
 
 /** Nodes without the label form one branch, of the empty value. */
-function labelOf(node: Node, descriptor: string): string {
+function labelReader(descriptor: string): (node: Node) => string {
   const match = /^(node|engine)\.labels\.(.+)$/.exec(descriptor);
   const key = match?.[2];
-  if (match === null || key === undefined) return "";
-  const labels =
-    match[1] === "node" ? node.spec?.annotations?.labels : node.description?.engine?.labels;
-  return labels !== undefined && Object.hasOwn(labels, key) ? (labels[key] ?? "") : "";
+  if (match === null || key === undefined) return () => "";
+  const ofNode = match[1] === "node";
+  return (node) => {
+    const labels = ofNode ? node.spec?.annotations?.labels : node.description?.engine?.labels;
+    return labels !== undefined && Object.hasOwn(labels, key) ? (labels[key] ?? "") : "";
+  };
 }
 
 class Fork implements Spread {

@@ -1,0 +1,42 @@
+import koffi from "koffi";
+
+/** The synchronous stretches of some work, ms: from one turn of the event loop to the next. */
+export interface Stretches {
+  /** Of the thread's own CPU time, so that other processes do not count. */
+  readonly cpuMaxMs: number;
+  readonly cpuP999Ms: number;
+  /** By the clock: also what the machine did meanwhile. */
+  readonly wallMaxMs: number;
+}
+
+const threadCpuTime = 3; // CLOCK_THREAD_CPUTIME_ID
+const clockGettime = koffi
+  .load("libc.so.6")
+  .func("int clock_gettime(int clock, _Out_ int64_t *time)");
+const buffer = new BigInt64Array(2);
+
+/** CPU time of this thread, ms; Node tells it only of the whole process. */
+export function threadCpuMs(): number {
+  clockGettime(threadCpuTime, buffer);
+  return Number(buffer[0]) * 1000 + Number(buffer[1]) / 1e6;
+}
+
+/** Turns the event loop without a pause until the work has ended, and times each turn. */
+export async function measureStretches(work: () => Promise<void>): Promise<Stretches> {
+  const cpu: number[] = [];
+  let wallMaxMs = 0;
+  let isOver = false;
+  const over = work().finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const [startMs, startCpuMs] = [performance.now(), threadCpuMs()];
+    await new Promise((resolve) => setImmediate(resolve));
+    cpu.push(threadCpuMs() - startCpuMs);
+    wallMaxMs = Math.max(wallMaxMs, performance.now() - startMs);
+  }
+  await over;
+  cpu.sort((a, b) => a - b);
+  const at = (part: number): number => cpu[Math.floor((cpu.length - 1) * part)] ?? 0;
+  return { cpuMaxMs: at(1), cpuP999Ms: at(0.999), wallMaxMs };
+}

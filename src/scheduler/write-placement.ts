@@ -1,0 +1,57 @@
+import type { Task } from "../gen/skep/Task.ts";
+import type { Timestamp } from "../gen/skep/Timestamp.ts";
+import { takesTasks } from "./filters/ready.ts";
+import type { PlacementTransaction } from "./placement-store.ts";
+import { needsScheduling } from "./schedule.ts";
+import type { Assignment } from "./scheduling-pass.ts";
+
+/** PENDING -> ASSIGNED. Gives the task back when its node cannot take tasks any more: it has to be placed again. */
+export function writeAssignment(
+  tx: PlacementTransaction,
+  assignment: Assignment,
+  now: Timestamp,
+): Task | undefined {
+  const task = tx.get("task", assignment.taskId);
+  if (task === undefined || !needsScheduling(task)) return undefined;
+  const node = tx.get("node", assignment.nodeId);
+  if (node === undefined || !takesTasks(node)) return task;
+  tx.update("task", {
+    ...task,
+    nodeId: node.id,
+    assignedGenericResources: [...assignment.generic],
+    status: statusOf(task, "ASSIGNED", "scheduler assigned task to node", "", now),
+  });
+  return undefined;
+}
+
+/** Says in the task's status why no node suits. */
+export function writeExplanation(
+  tx: PlacementTransaction,
+  taskId: string,
+  err: string,
+  now: Timestamp,
+): void {
+  const task = tx.get("task", taskId);
+  if (task === undefined || !needsScheduling(task) || task.status?.err === err) return;
+  const message = task.status?.message || "pending task scheduling";
+  tx.update("task", { ...task, status: statusOf(task, "PENDING", message, err, now) });
+}
+
+function statusOf(
+  task: Task,
+  state: "PENDING" | "ASSIGNED",
+  message: string,
+  err: string,
+  now: Timestamp,
+): Task["status"] {
+  const change = { state, message, err, timestamp: now };
+  if (task.status !== null) return { ...task.status, ...change };
+  return {
+    container: null,
+    portStatus: null,
+    appliedBy: "",
+    appliedAt: null,
+    runningAt: null,
+    ...change,
+  };
+}
