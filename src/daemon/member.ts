@@ -145,10 +145,11 @@ export class Member {
     return this.#refusal;
   }
 
-  /** Whether it is a worker that a manager may speak to. */
-  get isFollower(): boolean {
+  /** Whether it is a worker that finds no manager, though one may speak to it. */
+  get isCutOff(): boolean {
     const { role } = this.#identity.current();
-    return role === "worker" && !this.isLocked && this.#refusal === "";
+    const served = this.#worker?.hasSession ?? false;
+    return role === "worker" && !served && !this.isLocked && this.#refusal === "";
   }
 
   /** Looks for the leader at these addresses from now on, host:port; tasks go on. */

@@ -206,7 +206,7 @@ export class Swarm {
     await this.#exclusively(async () => {
       const { joinToken, remoteAddresses } = options;
       const present = this.#member;
-      if (present?.isFollower && isTokenOfOwnCluster(present.identity(), joinToken)) {
+      if (present?.isCutOff && isTokenOfOwnCluster(present.identity(), joinToken)) {
         return await present.follow(remoteAddresses.map((address) => withPort(address)));
       }
       this.#refuseMember();

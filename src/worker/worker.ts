@@ -65,6 +65,7 @@ export class Worker implements SessionListener {
   readonly #reporter: Reporter;
   readonly #client: DispatcherClient;
   readonly #logs: LogPublisher;
+  #hasSession = false;
   #set: AssignmentSet = emptyAssignmentSet;
 
   private constructor(options: WorkerOptions, deps: WorkerDeps, store: AssignmentStore) {
@@ -155,12 +156,19 @@ export class Worker implements SessionListener {
     return this.#set;
   }
 
+  /** Whether a leader has this node's session now. */
+  get hasSession(): boolean {
+    return this.#hasSession;
+  }
+
   connected(address: string, send: (updates: TaskStatusUpdateInput[]) => Promise<void>): void {
+    this.#hasSession = true;
     this.#reporter.connected(send, this.#executor.statuses());
     this.#logs.connected(address);
   }
 
   disconnected(): void {
+    this.#hasSession = false;
     this.#reporter.disconnected();
     this.#logs.disconnected();
   }
