@@ -67,6 +67,7 @@ function makeLocalNode(deps: BackendDeps): LocalNode {
     containers: new NodeContainers({
       runtime: host.runtime,
       images: host.images,
+      volumes: host.volumes,
       worker: () => swarm.member()?.worker(),
       events,
       clock,

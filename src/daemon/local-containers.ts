@@ -9,6 +9,7 @@ import type {
   ContainerData,
   ContainerLogEntry,
   ContainerLogOptions,
+  ContainerMountData,
   ContainerNetworkData,
   ContainerStatsData,
   ExecOptions,
@@ -16,13 +17,15 @@ import type {
   StdioSession,
 } from "../rest/backend/containers.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
-import type { ContainerInfo, ContainerSpec } from "../runtime/container-spec.ts";
+import type { ContainerInfo, ContainerSpec, MountSpec } from "../runtime/container-spec.ts";
+import type { Volumes } from "../worker/volumes.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { LocalEvents } from "./local-events.ts";
 
 export interface TaskContainersDeps {
   readonly runtime: ContainerRuntime;
   readonly images: ImageStore;
+  readonly volumes: Volumes;
   /** Undefined while the node is in no cluster. */
   readonly worker: () => Worker | undefined;
   readonly events: LocalEvents;
@@ -197,8 +200,7 @@ export class NodeContainers implements LocalContainers {
       restartCount: 0,
       ...(health === undefined ? {} : { health: { ...health, log: [] } }),
       mounts: spec.mounts.map((mount) => ({
-        type: mount.type,
-        name: "",
+        ...this.#kindOf(mount),
         source: mount.source,
         target: mount.target,
         readOnly: mount.readOnly,
@@ -215,6 +217,12 @@ export class NodeContainers implements LocalContainers {
       capabilityDrop: spec.capabilities.drop,
       isTask: info.labels["com.docker.swarm.task.id"] !== undefined,
     };
+  }
+
+  // The runtime knows volumes as folders only.
+  #kindOf({ type, source }: MountSpec): Pick<ContainerMountData, "type" | "name"> {
+    const name = type === "bind" ? this.#deps.volumes.nameOf(source) : undefined;
+    return name === undefined ? { type, name: "" } : { type: "volume", name };
   }
 
   #networksOf(task: Task | undefined): ContainerNetworkData[] {

@@ -6,6 +6,7 @@ import type {
   ImageData,
   ImageHistoryEntry,
   ImageProgress,
+  LoadedImageData,
   LocalImages,
   PullOptions,
   RegistryAuth,
@@ -53,7 +54,7 @@ export class NodeImages implements LocalImages {
   async load(
     archive: Readable,
     onProgress: (progress: ImageProgress) => void,
-  ): Promise<readonly ImageData[]> {
+  ): Promise<readonly LoadedImageData[]> {
     const loaded = await this.#images.load(archive, onProgress);
     for (const image of loaded) this.#emit("load", image);
     return loaded;

@@ -9,7 +9,7 @@ import { type Random, systemRandom } from "../base/random.ts";
 import { type ArchivedImage, readArchive } from "./archive-reader.ts";
 import { writeArchive } from "./archive-writer.ts";
 import { ContentStore } from "./content-store.ts";
-import type { Image, OnProgress } from "./image.ts";
+import type { Image, LoadedImage, OnProgress } from "./image.ts";
 import { checkPlatform, goArchitecture, parseImageConfig } from "./image-config.ts";
 import {
   blobsOf,
@@ -109,17 +109,14 @@ export class ImageStore {
    * Reads `docker save` and OCI layout archives, also compressed. INVALID_ARGUMENT when it is neither,
    * DATA_LOSS when damaged, FAILED_PRECONDITION for another architecture.
    */
-  async load(source: Readable, onProgress: OnProgress = () => {}): Promise<Image[]> {
+  async load(source: Readable, onProgress: OnProgress = () => {}): Promise<LoadedImage[]> {
     return await this.#lease(async () => {
       const platform = { os: "linux", architecture: this.#architecture };
       const found = await readArchive(source, this.#content, platform);
-      const images: Image[] = [];
+      const images: LoadedImage[] = [];
       for (const archived of found) {
-        const image = await this.#keep(await this.#storedOf(archived, onProgress));
-        images.push(image);
-        const name = archived.names[0];
-        const words = name === undefined ? `image ID: ${image.id}` : `image: ${name}`;
-        onProgress({ id: "", status: `Loaded ${words}` });
+        const stored = await this.#storedOf(archived, onProgress);
+        images.push({ ...(await this.#keep(stored)), archiveNames: stored.tags });
       }
       return images;
     });

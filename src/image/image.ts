@@ -45,6 +45,12 @@ export interface Image {
   readonly rawConfig: unknown;
 }
 
+/** An image that was read from an archive. */
+export interface LoadedImage extends Image {
+  /** What the archive calls it, as in `repoTags`; the image may have other names as well. */
+  readonly archiveNames: readonly string[];
+}
+
 /** One step of a pull or load, for the person who waits. */
 export interface ImageProgress {
   /** Short layer digest, or "" for a line of its own. */

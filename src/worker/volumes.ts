@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { writeFileAtomic } from "../base/atomic-file.ts";
 import type { Clock } from "../base/clock.ts";
 import { ClusterError, errnoCode } from "../base/errors.ts";
@@ -58,6 +58,12 @@ export class Volumes {
       if (errnoCode(error) === "ENOENT") return undefined;
       throw error;
     }
+  }
+
+  /** The name of the volume that this folder of the host is; undefined when it is none's. */
+  nameOf(folder: string): string | undefined {
+    const [name, end, rest] = relative(this.#root, folder).split("/");
+    return end === "_data" && rest === undefined && name !== ".." ? name : undefined;
   }
 
   async list(): Promise<Volume[]> {

@@ -123,7 +123,7 @@ export class FakeBackend implements Backend {
           currentBytes: bytes,
           totalBytes: bytes,
         });
-        return this.images;
+        return this.images.map((image) => ({ ...image, archiveNames: image.repoTags }));
       },
       pull: async (reference, { onProgress }) => {
         if (reference.includes("missing")) {

@@ -63,6 +63,12 @@ export interface RegistryAuth {
   readonly serverAddress: string;
 }
 
+/** An image that was read from an archive. */
+export interface LoadedImageData extends ImageData {
+  /** What the archive calls it; the image may have other names as well. */
+  readonly archiveNames: readonly string[];
+}
+
 /** One step of a pull or load, shown to the person who waits. */
 export interface ImageProgress {
   /** Short layer digest, tag or "" for a line of its own. */
@@ -99,7 +105,7 @@ export interface LocalImages {
     archive: Readable,
     onProgress: (progress: ImageProgress) => void,
     signal: AbortSignal,
-  ): Promise<readonly ImageData[]>;
+  ): Promise<readonly LoadedImageData[]>;
   /** NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE, FAILED_PRECONDITION (no image for this platform). */
   pull(reference: string, options: PullOptions): Promise<ImageData>;
   /** `target` is name[:tag]. NOT_FOUND, INVALID_ARGUMENT. */

@@ -46,9 +46,9 @@ export async function* loadLines(
   const lines = progressLines(async (report) => {
     const loaded = await images.load(archive, quiet ? () => {} : report, signal);
     return loaded.flatMap((image) =>
-      image.repoTags.length === 0
+      image.archiveNames.length === 0
         ? [{ stream: `Loaded image ID: ${image.id}\n` }]
-        : image.repoTags.map((tag) => ({ stream: `Loaded image: ${tag}\n` })),
+        : image.archiveNames.map((tag) => ({ stream: `Loaded image: ${tag}\n` })),
     );
   });
   for await (const line of lines) yield jsonLine(line);

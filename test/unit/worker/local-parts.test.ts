@@ -147,6 +147,10 @@ describe("files of a worker", () => {
     assert.ok(existsSync(made.mountpoint));
     assert.deepEqual(await volumes.ensure("data", { labels: { a: "other" } }), made);
     assert.deepEqual(await volumes.list(), [made]);
+    assert.equal(volumes.nameOf(made.mountpoint), "data");
+    for (const other of [folder, `${made.mountpoint}/x`, join(folder, "../_data"), "/_data"]) {
+      assert.equal(volumes.nameOf(other), undefined, other);
+    }
     await volumes.remove("data");
     assert.equal(existsSync(made.mountpoint), false);
     assert.deepEqual(await volumes.list(), []);
