@@ -3,6 +3,9 @@ import koffi from "koffi";
 import { ClusterError } from "../base/errors.ts";
 
 const ioctlSetWindowSize = 0x5414;
+/** OPOST in c_oflag. */
+const processOutput = 0x1;
+const outputFlagsAt = 4;
 const openReadWriteNoTty = 0o2 | 0o400 | 0o2000000;
 
 const libc = koffi.load(null);
@@ -10,6 +13,9 @@ const posixOpenpt = libc.func("int posix_openpt(int flags)");
 const grantpt = libc.func("int grantpt(int fd)");
 const unlockpt = libc.func("int unlockpt(int fd)");
 const ptsnameR = libc.func("int ptsname_r(int fd, void *buffer, size_t length)");
+const tcgetattr = libc.func("int tcgetattr(int fd, void *termios)");
+const cfmakeraw = libc.func("void cfmakeraw(void *termios)");
+const tcsetattr = libc.func("int tcsetattr(int fd, int when, const void *termios)");
 const ioctl = libc.func("int ioctl(int fd, unsigned long request, const void *argument)");
 
 /** A pseudo terminal: what is written to the one side is read on the other. The caller closes both. */
@@ -28,7 +34,19 @@ export function openPty(): Pty {
     throw new ClusterError("INTERNAL", "cannot open a pseudo terminal");
   }
   const path = name.toString("latin1", 0, name.indexOf(0));
-  return { masterFd, slaveFd: openSync(path, openReadWriteNoTty) };
+  const slaveFd = openSync(path, openReadWriteNoTty);
+  makeRaw(slaveFd);
+  return { masterFd, slaveFd };
+}
+
+// runc makes it so as well, but what is typed until then would be echoed, and ^D would become a zero byte. Like
+// runc we leave the processing of output on: line ends still get their carriage return here.
+function makeRaw(fd: number): void {
+  const termios = Buffer.alloc(64); // struct termios has 60 bytes
+  if (tcgetattr(fd, termios) !== 0) return;
+  cfmakeraw(termios);
+  termios.writeUInt32LE(termios.readUInt32LE(outputFlagsAt) | processOutput, outputFlagsAt);
+  tcsetattr(fd, 0, termios);
 }
 
 /** Tells a terminal its size in characters. */
