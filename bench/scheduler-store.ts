@@ -4,6 +4,8 @@ import type { PlacementStore } from "../src/scheduler/placement-store.ts";
 import type { ObjectOf, StoreEvent, TableName } from "../src/store/objects.ts";
 import type { StoreListener } from "../src/store/store.ts";
 
+import { MemoryProposer } from "../test/support/memory-proposer.ts";
+
 const batchTasks = 50;
 
 /**
@@ -78,5 +80,13 @@ export class PlainStore implements PlacementStore {
   async #tell(events: readonly StoreEvent[]): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     for (const listener of this.#listeners) listener(events, 1);
+  }
+}
+
+/** As raft's, answers come in a later turn of the event loop. */
+export class LaterProposer extends MemoryProposer {
+  override async propose(data: Uint8Array): Promise<unknown> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return await super.propose(data);
   }
 }

@@ -1,5 +1,7 @@
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { must } from "../src/base/assert.ts";
 import { systemClock } from "../src/base/clock.ts";
 import { silentLogger } from "../src/base/log.ts";
@@ -8,8 +10,7 @@ import type { PlacementStore } from "../src/scheduler/placement-store.ts";
 import { SchedulerLoop } from "../src/scheduler/scheduler-loop.ts";
 import { Store } from "../src/store/store.ts";
 import { aNode, aTask, aTaskSpec } from "../test/support/builders.ts";
-import { MemoryProposer } from "../test/support/memory-proposer.ts";
-import { PlainStore } from "./scheduler-store.ts";
+import { LaterProposer, PlainStore } from "./scheduler-store.ts";
 import { measureStretches, type Stretches, threadCpuMs } from "./stretches.ts";
 
 // Places tasks with constraints, reservations and a spread preference, by the daemon's own scheduling loop, in this process.
@@ -35,6 +36,8 @@ interface Result extends Stretches {
   readonly cpuSeconds: number;
 }
 
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 const [tasks, nodes, services, logged] = [
   options.tasks,
   options.nodes,
@@ -65,6 +68,7 @@ async function place(store: PlacementStore, count: number): Promise<Result> {
       if (table === "task" && object.nodeId !== "") placed += 1;
     if (placed >= count) all();
   });
+  collectGarbage(); // what making the objects left behind is not the scheduler's
   const [startMs, startCpuMs] = [performance.now(), threadCpuMs()];
   const stretches = await measureStretches(async () => {
     loop.start();
@@ -83,7 +87,7 @@ function plainStoreOf(count: number): PlacementStore {
 }
 
 function storeOf(count: number): PlacementStore {
-  const proposer = new MemoryProposer();
+  const proposer = new LaterProposer();
   const store = new Store({ proposer, clock: systemClock, log: silentLogger });
   proposer.attach(store.stateMachine);
   for (const node of nodeObjects()) store.stateMachine.tables.node.put(node);

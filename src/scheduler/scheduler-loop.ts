@@ -18,7 +18,8 @@ import { writeAssignment, writeExplanation } from "./write-placement.ts";
 
 const debounceMs = 10;
 const debounceMaxMs = 100;
-const sliceMs = 5;
+/** The rest of the 10 ms that a stretch may take is left to garbage collections, which come with many new objects. */
+const sliceMs = 2;
 const portionTasks = 100;
 /** A pass that is older begins anew when nodes are no longer as they were at its start. */
 const passMs = 1_000;
@@ -160,6 +161,7 @@ export class SchedulerLoop {
     const startMs = clock.monotonic();
     this.#isOutdated = "no";
     while (!this.#nodes.refresh(store.view(), () => slice.isTimeUp())) await slice.pause();
+    await slice.pause();
     const pass = new SchedulingPass(this.#nodes.infos(), clock.now());
     let placements: Placements[] = [];
     while (!this.#stopping.signal.aborted) {

@@ -11,7 +11,14 @@ import {
 } from "./node-info.ts";
 import { Pipeline } from "./pipeline.ts";
 import { SharedOrder } from "./shared-order.ts";
-import { keepsFailing, type Spread, spreadOver } from "./spread.ts";
+import {
+  descriptorsOf,
+  keepsFailing,
+  type Partition,
+  partitionBy,
+  type Spread,
+  spreadOver,
+} from "./spread.ts";
 
 /** A group is small, and uses the order that groups share, when it has less than this part of the nodes. */
 const smallGroupPart = 1 / 8;
@@ -43,6 +50,8 @@ interface Shape {
   /** Made when it is first needed. */
   order(): SharedOrder;
   endGroup(): void;
+  /** The candidates by what the task's preferences name. */
+  partition(task: Task): Partition;
 }
 
 /**
@@ -75,8 +84,10 @@ export class SchedulingPass {
     if (askKey !== undefined && this.#refusals.has(askKey)) return;
     const shape = this.#shapeOf(first, pipeline);
     yield;
-    if (!this.#sharesOrder(group, first, shape)) this.#spreadOf(first, shape);
+    if (this.#sharesOrder(group, first, shape)) return;
+    shape.partition(first);
     yield;
+    yield* this.#spreadSteps(first, shape);
   }
 
   /** Places tasks of one group (`groupKeyOf`) that no node was chosen for. */
@@ -148,11 +159,19 @@ export class SchedulingPass {
 
   /** The order of nodes for this group; only the last group's is kept. */
   #spreadOf(first: Task, shape: Shape): Spread {
-    const groupKey = groupKeyOf(first);
-    if (this.#spread?.groupKey !== groupKey) {
-      this.#spread = { groupKey, spread: spreadOver(shape.candidates, first, this.#nowMs) };
+    const steps = this.#spreadSteps(first, shape);
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
     }
-    return this.#spread.spread;
+  }
+
+  *#spreadSteps(first: Task, shape: Shape): Generator<void, Spread> {
+    const groupKey = groupKeyOf(first);
+    if (this.#spread?.groupKey === groupKey) return this.#spread.spread;
+    const spread = yield* spreadOver(shape.partition(first), first, this.#nowMs);
+    this.#spread = { groupKey, spread };
+    return spread;
   }
 
   #shapeOf(task: Task, pipeline: Pipeline): Shape {
@@ -162,6 +181,7 @@ export class SchedulingPass {
     const candidates = [...this.#loads.values()].filter((load) => pipeline.mayEverFit(load));
     const setAsideMax = Math.ceil(candidates.length * smallGroupPart);
     let order: SharedOrder | undefined;
+    const partitions = new Map<string, Partition>();
     const shape: Shape = {
       candidates,
       order() {
@@ -169,6 +189,13 @@ export class SchedulingPass {
         return order;
       },
       endGroup: () => order?.endGroup(),
+      partition(like) {
+        const descriptors = descriptorsOf(like);
+        const name = JSON.stringify(descriptors);
+        const made = partitions.get(name) ?? partitionBy(candidates, descriptors);
+        partitions.set(name, made);
+        return made;
+      },
     };
     this.#shapes.set(key, shape);
     return shape;

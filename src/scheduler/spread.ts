@@ -3,6 +3,7 @@ import type { Task } from "../gen/skep/Task.ts";
 import { Heap } from "./heap.ts";
 import { groupKeyOf, type NodeLoad } from "./node-info.ts";
 
+const stepNodes = 1_000;
 const failuresMax = 5;
 const failuresWindowMs = 5 * 60_000;
 
@@ -26,32 +27,20 @@ interface Branch {
   serviceCount: number;
 }
 
-/**
- * Orders the nodes for tasks like this one: first by the spread preferences, each level keeping its branches' counts of the service
- * equal; then nodes where the group did not fail 5 times in 5 minutes; fewest tasks of the service; fewest tasks; lowest id.
- */
-export function spreadOver(loads: readonly NodeLoad[], task: Task, nowMs: number): Spread {
-  const descriptors = (task.spec?.placement?.preferences ?? []).flatMap(({ spread }) =>
-    spread ? [spread.descriptor] : [],
-  );
-  return spreadBy(loads, task, nowMs, descriptors);
+/** Nodes sorted by the values of spread preferences, level by level; the same for all tasks with these preferences. */
+export type Partition =
+  | { readonly loads: readonly NodeLoad[] }
+  | { readonly branches: readonly { readonly value: string; readonly part: Partition }[] };
+
+/** The labels that the task's preferences name. */
+export function descriptorsOf(task: Task): readonly string[] {
+  const preferences = task.spec?.placement?.preferences ?? [];
+  return preferences.flatMap(({ spread }) => (spread ? [spread.descriptor] : []));
 }
 
-/** Whether tasks like this one failed on the node so often lately that it comes last. */
-export function keepsFailing(load: NodeLoad, groupKey: string, nowMs: number): boolean {
-  if (load.failureTimes.size === 0) return false;
-  const times = load.failureTimes.get(groupKey) ?? [];
-  return times.filter((time) => nowMs - time < failuresWindowMs).length >= failuresMax;
-}
-
-function spreadBy(
-  loads: readonly NodeLoad[],
-  task: Task,
-  nowMs: number,
-  descriptors: readonly string[],
-): Spread {
+export function partitionBy(loads: readonly NodeLoad[], descriptors: readonly string[]): Partition {
   const [descriptor, ...rest] = descriptors;
-  if (descriptor === undefined) return new Leaf(loads, task, nowMs);
+  if (descriptor === undefined) return { loads };
   const groups = new Map<string, NodeLoad[]>();
   const labelOf = labelReader(descriptor);
   for (const load of loads) {
@@ -62,13 +51,61 @@ function spreadBy(
   }
   const branches = Array.from(groups, ([value, group]) => ({
     value,
-    spread: spreadBy(group, task, nowMs, rest),
-    serviceCount: group.reduce(
-      (sum, load) => sum + (load.serviceCounts.get(task.serviceId) ?? 0),
-      0,
-    ),
+    part: partitionBy(group, rest),
   }));
-  return new Fork(branches);
+  return { branches };
+}
+
+/**
+ * Orders the nodes for tasks like this one: first by the spread preferences, each level keeping its branches' counts of the service
+ * equal; then nodes where the group did not fail 5 times in 5 minutes; fewest tasks of the service; fewest tasks; lowest id.
+ * Yields after each 1,000 nodes or so.
+ */
+export function* spreadOver(
+  partition: Partition,
+  task: Task,
+  nowMs: number,
+): Generator<void, Spread> {
+  return (yield* spreadOf(partition, task, nowMs)).spread;
+}
+
+/** Whether tasks like this one failed on the node so often lately that it comes last. */
+export function keepsFailing(load: NodeLoad, groupKey: string, nowMs: number): boolean {
+  if (load.failureTimes.size === 0) return false;
+  const times = load.failureTimes.get(groupKey) ?? [];
+  return times.filter((time) => nowMs - time < failuresWindowMs).length >= failuresMax;
+}
+
+function* spreadOf(
+  partition: Partition,
+  task: Task,
+  nowMs: number,
+): Generator<void, { readonly spread: Spread; readonly serviceCount: number }> {
+  let serviceCount = 0;
+  if ("loads" in partition) {
+    const candidates: Candidate[] = [];
+    const groupKey = groupKeyOf(task);
+    for (const load of partition.loads) {
+      const count = load.serviceCounts.get(task.serviceId) ?? 0;
+      serviceCount += count;
+      candidates.push({
+        load,
+        keepsFailing: keepsFailing(load, groupKey, nowMs),
+        serviceCount: count,
+        taskCount: load.taskCount,
+      });
+      if (candidates.length % stepNodes === 0) yield;
+    }
+    yield;
+    return { spread: new Leaf(candidates, task.serviceId), serviceCount };
+  }
+  const branches: Branch[] = [];
+  for (const { value, part } of partition.branches) {
+    const branch = { value, ...(yield* spreadOf(part, task, nowMs)) };
+    serviceCount += branch.serviceCount;
+    branches.push(branch);
+  }
+  return { spread: new Fork(branches), serviceCount };
 }
 
 /** Nodes without the label form one branch, of the empty value. */
@@ -112,31 +149,25 @@ class Leaf implements Spread {
   readonly #serviceId: string;
   readonly #candidates: Heap<Candidate>;
 
-  constructor(loads: readonly NodeLoad[], task: Task, nowMs: number) {
-    this.#serviceId = task.serviceId;
-    const groupKey = groupKeyOf(task);
-    const candidates = loads.map((load) => ({
-      load,
-      keepsFailing: keepsFailing(load, groupKey, nowMs),
-      serviceCount: load.serviceCounts.get(task.serviceId) ?? 0,
-      taskCount: load.taskCount,
-    }));
+  constructor(candidates: Candidate[], serviceId: string) {
+    this.#serviceId = serviceId;
     this.#candidates = new Heap(candidates, comesBefore);
   }
 
   take(hasRoom: (load: NodeLoad) => boolean): NodeLoad | undefined {
-    for (let best = this.#candidates.first(); best; best = this.#candidates.first()) {
+    const candidates = this.#candidates;
+    for (let best = candidates.first(); best; best = candidates.first()) {
       const { load } = best;
       const serviceCount = load.serviceCounts.get(this.#serviceId) ?? 0;
       if (best.taskCount !== load.taskCount || best.serviceCount !== serviceCount) {
         // Another group filled the node meanwhile; counts only grow, so it can only move back.
         best.taskCount = load.taskCount;
         best.serviceCount = serviceCount;
-        this.#candidates.firstChanged();
+        candidates.firstChanged();
       } else if (hasRoom(load)) {
         return load;
       } else {
-        this.#candidates.removeFirst();
+        candidates.removeFirst();
       }
     }
     return undefined;
