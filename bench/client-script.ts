@@ -61,7 +61,8 @@ async function measure(
   return { init, join, create, scale, nodeMemory, containerMemory, ...failures };
 }
 
-async function makeCluster(
+/** Makes a cluster of managers; gives how long it took, s. */
+export async function makeCluster(
   first: TestDaemon,
   others: readonly TestDaemon[],
 ): Promise<{ init: number; join: number }> {
@@ -144,7 +145,8 @@ async function running(by: TestDaemon, count: number, exceptNode?: string): Prom
   );
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+/** How long the work takes, s. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return (performance.now() - start) / 1000;
