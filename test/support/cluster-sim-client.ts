@@ -61,6 +61,11 @@ export class SimClient {
     }
   }
 
+  /** What it last saw. */
+  valueOf(key: string): string | null {
+    return this.#seen.get(key)?.value ?? null;
+  }
+
   /** One linearizable read; true when it was answered. */
   async readOnce(key: string): Promise<boolean> {
     this.#manager = this.#leader();

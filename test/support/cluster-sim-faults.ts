@@ -24,7 +24,7 @@ type Fault = readonly [weight: number, name: string, act: () => void];
 export class ClusterFaults {
   readonly #world: FaultSurroundings;
   readonly #faults: readonly Fault[];
-  #isOn = true;
+  #cancelNext: () => void = () => {};
 
   constructor(world: FaultSurroundings) {
     this.#world = world;
@@ -61,7 +61,7 @@ export class ClusterFaults {
   /** No further faults, and all there are end: whatever is down comes back. */
   heal(): void {
     const { network, managers, agents, timeline } = this.#world;
-    this.#isOn = false;
+    this.#cancelNext();
     network.mend();
     network.quality = goodNetwork;
     for (const manager of managers.values()) {
@@ -78,8 +78,7 @@ export class ClusterFaults {
 
   #next(): void {
     const { timeline, random, faultEveryMs } = this.#world;
-    timeline.plan(faultEveryMs * 2 * random.float(), undefined, "fault", () => {
-      if (!this.#isOn) return;
+    this.#cancelNext = timeline.plan(faultEveryMs * 2 * random.float(), undefined, "fault", () => {
       this.#one();
       this.#next();
     });
@@ -175,7 +174,7 @@ export class ClusterFaults {
   }
 
   #jump(): void {
-    this.#anyManager()?.clock.jumpWall(randomInteger(this.#world.random, -60_000, 60_000));
+    this.#anyManager()?.clock.setWallOffset(randomInteger(this.#world.random, -30_000, 30_000));
   }
 
   #slowDisk(): void {

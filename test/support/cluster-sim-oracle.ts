@@ -39,6 +39,19 @@ export class ClusterOracle {
     disk.onWrite = (write, before) => this.#written(raftId, write, before);
   }
 
+  /** It never comes back. */
+  detach(raftId: number): void {
+    this.#disks.delete(raftId);
+  }
+
+  /** All members hold everything: what lies behind them need not be remembered. */
+  forget(): void {
+    const last = this.#applied.get(this.maxApplied);
+    this.#applied.clear();
+    if (last !== undefined) this.#applied.set(this.maxApplied, last);
+    for (const past of [this.#entries, this.#states, this.#votes]) past.clear();
+  }
+
   sent(from: number, message: Message): void {
     const { type, term, to, index, reject } = message;
     const disk = this.#disks.get(from);

@@ -16,15 +16,16 @@ export interface SimProfile {
 /** Raft-heavy worlds have many writes of little, orchestration-heavy ones workers and services. */
 export function profileOf(random: Random, heaviest: boolean): SimProfile {
   const isOrchestration = random.float() < 0.35;
-  const intensity = heaviest ? 0 : random.float();
+  const intensity = random.float();
   const managers = [1, 2, 3, 3, 3, 3, 5, 5][Math.floor(random.float() * 8)] ?? 3;
   return {
     managers: heaviest ? 5 : managers,
-    workers: isOrchestration ? randomInteger(random, 2, 3) : Math.floor(random.float() * 2),
+    workers:
+      isOrchestration || heaviest ? randomInteger(random, 2, 3) : Math.floor(random.float() * 2),
     clients: isOrchestration ? 2 : randomInteger(random, 3, 5),
-    faultEveryMs: 400 + 4_000 * intensity,
-    serviceShare: isOrchestration ? 0.7 : 0.02,
-    clientPauseMs: isOrchestration ? 1_500 : 150,
+    faultEveryMs: heaviest ? 1_000 : 400 + 4_000 * intensity,
+    serviceShare: isOrchestration ? 0.7 : heaviest ? 0.3 : 0.02,
+    clientPauseMs: isOrchestration || heaviest ? 1_500 : 150,
     snapshotEntries: randomInteger(random, 10, 60),
     keepEntries: randomInteger(random, 2, 15),
   };

@@ -1,15 +1,12 @@
+import type { Clock } from "../../src/base/clock.ts";
 import { errorMessage } from "../../src/base/errors.ts";
 import type { Random } from "../../src/base/random.ts";
 import { SimAgent, workerNode } from "./cluster-sim-agent.ts";
 import { configKeys, SimClient, serviceKeys } from "./cluster-sim-client.ts";
 import { whyNotConverged } from "./cluster-sim-convergence.ts";
 import { ClusterFaults } from "./cluster-sim-faults.ts";
-import {
-  type ManagerSurroundings,
-  type Mistake,
-  managerNode,
-  SimManager,
-} from "./cluster-sim-manager.ts";
+import { type Mistake, SimManager } from "./cluster-sim-manager.ts";
+import { SimMembers } from "./cluster-sim-members.ts";
 import { ClusterOracle, fingerprint } from "./cluster-sim-oracle.ts";
 import { profileOf, type SimProfile } from "./cluster-sim-profile.ts";
 import { checkLinearizable } from "./linearizability.ts";
@@ -17,7 +14,7 @@ import { RegisterRecorder, registerModel } from "./linearizability-register.ts";
 import { seededRandom } from "./seeded-random.ts";
 import { HostClock } from "./sim-clock.ts";
 import { SimNetwork } from "./sim-network.ts";
-import { Timeline } from "./sim-timeline.ts";
+import { type SimProcess, Timeline } from "./sim-timeline.ts";
 
 export interface SimOptions {
   readonly seed: number;
@@ -39,7 +36,8 @@ export interface SimResult {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-const membersMax = 7;
+/** So long things go wrong before all must come to rest for once. */
+const roundMs = 600_000;
 const healedMaxMs = 180_000;
 
 /** Runs one world to its end. Rejects with what was violated, and when. */
@@ -55,7 +53,7 @@ export async function runClusterSim(options: SimOptions): Promise<SimResult> {
     traceHash: world.timeline.traceHash,
     steps: world.timeline.steps,
     simulatedMs: world.timeline.nowMs,
-    operations: world.recorder.history().length,
+    operations: world.operations,
     counts: world.counts,
   };
 }
@@ -64,57 +62,98 @@ export async function runClusterSim(options: SimOptions): Promise<SimResult> {
 class ClusterSim {
   readonly timeline = new Timeline();
   readonly counts = new Map<string, number>();
-  readonly recorder: RegisterRecorder;
+  operations = 0;
   readonly #options: SimOptions;
   readonly #random: Random;
   readonly #profile: SimProfile;
   readonly #network: SimNetwork;
   readonly #oracle: ClusterOracle;
-  readonly #managers = new Map<number, SimManager>();
+  readonly #members: SimMembers;
   readonly #agents: SimAgent[] = [];
-  readonly #clients: SimClient[] = [];
-  readonly #running: Promise<void>[] = [];
   readonly #faults: ClusterFaults;
+  readonly #clientClock: HostClock;
   readonly #violations: string[] = [];
-  #events = 0;
+  /** What the registers held when the last round ended. */
+  readonly #held = new Map<string, string | null>();
+  #rounds = 0;
+  #moments = 0;
 
   constructor(options: SimOptions) {
+    const { timeline } = this;
+    const random = seededRandom(options.seed);
     this.#options = options;
-    this.timeline.onEvent = options.onEvent;
-    this.#random = seededRandom(options.seed);
-    this.#profile = profileOf(this.#random, options.heaviest ?? false);
-    // Every call and every answer is a moment of its own.
-    this.recorder = new RegisterRecorder(() => this.#events++);
-    this.#network = new SimNetwork(this.timeline, this.#random, this.#count);
+    timeline.onEvent = options.onEvent;
+    this.#random = random;
+    this.#profile = profileOf(random, options.heaviest ?? false);
+    this.#clientClock = new HostClock(timeline);
+    this.#network = new SimNetwork(timeline, random, this.#count);
     this.#oracle = new ClusterOracle(this.#count, this.#report);
     this.#network.onSend = (from, message) => this.#oracle.sent(from, message);
+    const members = new SimMembers({
+      timeline,
+      random,
+      make: (raftId) => this.#makeManager(raftId),
+      onGone: (raftId) => this.#oracle.detach(raftId),
+      count: this.#count,
+    });
+    this.#members = members;
     this.#faults = new ClusterFaults({
-      timeline: this.timeline,
+      timeline,
       network: this.#network,
-      random: this.#random,
-      managers: this.#managers,
+      random,
+      managers: members.managers,
       agents: this.#agents,
       faultEveryMs: this.#profile.faultEveryMs,
       count: this.#count,
-      addManager: () => void this.#addManager(),
-      demoteManager: () => void this.#demote(),
+      addManager: () => void members.add(),
+      demoteManager: () => members.demote(),
     });
   }
 
   async run(): Promise<void> {
     const { steps, hours } = this.#options;
+    const { timeline } = this;
     await this.#begin();
+    if (hours === undefined) {
+      await this.#round(() => timeline.steps >= 0.8 * steps);
+      while (timeline.steps < steps) await this.#step();
+      return;
+    }
+    const untilMs = timeline.nowMs + hours * 3_600_000;
+    while (timeline.nowMs < untilMs) {
+      const roundUntilMs = Math.min(untilMs, timeline.nowMs + roundMs);
+      await this.#round(() => timeline.nowMs >= roundUntilMs);
+    }
+  }
+
+  /** Faults until `isOver`; then all is mended, must come to rest, and what the clients saw is judged. */
+  async #round(isOver: () => boolean): Promise<void> {
+    this.#rounds += 1;
+    // Every call and every answer is a moment of its own.
+    const recorder = new RegisterRecorder(() => this.#moments++);
+    for (const [key, value] of this.#held) if (value !== null) recorder.holds(key, value);
+    const clients = this.#makeClients(recorder);
+    const running = Promise.all(clients.map((client) => client.run()));
     this.#faults.start();
-    const untilMs = this.timeline.nowMs + (hours ?? 0) * 3_600_000;
-    const isFaulty = (): boolean =>
-      hours === undefined ? this.timeline.steps < 0.8 * steps : this.timeline.nowMs < untilMs;
-    while (isFaulty()) await this.#step();
+    while (!isOver()) await this.#step();
     this.#faults.heal();
-    await this.#end();
-    while (hours === undefined && this.timeline.steps < steps) await this.#step();
-    const verdict = checkLinearizable(registerModel, this.recorder.history());
+    for (const client of clients) client.isStopping = true;
+    await this.#comeToRest(clients[0], running);
+    const history = recorder.history();
+    this.operations += history.length;
+    const verdict = checkLinearizable(registerModel, history);
     if (!verdict.ok && verdict.unfinished !== true) throw new Error(verdict.explanation);
-    if (!verdict.ok) this.#count("linearizability: no verdict");
+    this.#count(verdict.ok ? "history linearizable" : "history too hard to judge");
+    this.#oracle.forget();
+    if (this.#options.hours !== undefined) await this.#refill();
+  }
+
+  /** Those that went in the last round are replaced. */
+  async #refill(): Promise<void> {
+    const size = (): number => this.#members.leader()?.raft?.status().members.length ?? 0;
+    for (let tries = 0; size() < this.#profile.managers && tries < 10; tries += 1) {
+      await this.#settled(this.#members.add());
+    }
   }
 
   async #step(): Promise<void> {
@@ -130,18 +169,14 @@ class ClusterSim {
       await this.#step();
       if (count % 25 === 0 && condition()) return;
     }
-    throw new Error(`not within ${maxMs / 1000} s after the faults ended: ${what()}`);
+    throw new Error(`not within ${maxMs / 1000} s without faults: ${what()}`);
   }
 
   async #begin(): Promise<void> {
-    const { managers, workers, clients } = this.#profile;
-    const first = this.#makeManager(1);
-    first.start();
-    await this.#until(
-      () => first.leadership?.isLeading === true,
-      20_000,
-      () => "a first leader",
-    );
+    const { managers, workers } = this.#profile;
+    const first = this.#members.first();
+    const leads = (): boolean => first.leadership?.isLeading === true;
+    await this.#until(leads, 20_000, () => "a first leader");
     for (let at = 1; at <= workers; at += 1) {
       const name = `w${at}`;
       await this.#settled(first.store?.update((tx) => tx.create("node", workerNode(name))));
@@ -149,64 +184,60 @@ class ClusterSim {
       this.#agents.push(agent);
       agent.start();
     }
-    for (let at = 2; at <= managers; at += 1) await this.#settled(this.#addManager());
-    const clientClock = new HostClock(this.timeline);
-    for (let at = 1; at <= clients; at += 1) {
-      const client = new SimClient(at, (process) => clientClock.of(process), {
-        ...this.#surroundings(),
-        recorder: this.recorder,
-        serviceShare: this.#profile.serviceShare,
-      });
-      client.pauseMs = this.#profile.clientPauseMs;
-      this.#clients.push(client);
-      this.#running.push(client.run());
-    }
+    for (let at = 2; at <= managers; at += 1) await this.#settled(this.#members.add());
   }
 
-  /** Everything works again: a leader must come, all must follow, nothing acknowledged may be missing, services must come to rest. */
-  async #end(): Promise<void> {
-    for (const client of this.#clients) client.isStopping = true;
-    const [client] = this.#clients;
-    await this.#until(
-      () => this.#leader()?.leadership?.isLeading === true,
-      healedMaxMs,
-      () => `a leader: ${this.#describe()}`,
-    );
-    // Calls of before are answered or have timed out by now.
-    const calmMs = this.timeline.nowMs + 10_000;
-    await this.#until(
-      () => this.timeline.nowMs >= calmMs,
-      20_000,
-      () => "time",
-    );
+  #makeClients(recorder: RegisterRecorder): SimClient[] {
+    const { clients, serviceShare, clientPauseMs } = this.#profile;
+    return Array.from({ length: clients }, (_, at) => {
+      const clock = (process: SimProcess): Clock => this.#clientClock.of(process);
+      const client = new SimClient(10 * this.#rounds + at, clock, {
+        ...this.#surroundings(),
+        recorder,
+        serviceShare,
+      });
+      client.pauseMs = clientPauseMs;
+      return client;
+    });
+  }
+
+  /** A leader must come, all must follow, nothing acknowledged may be missing, services must come to rest. */
+  async #comeToRest(client: SimClient | undefined, running: Promise<unknown>): Promise<void> {
+    const members = this.#members;
+    const leads = (): boolean => members.leader()?.leadership?.isLeading === true;
+    await this.#until(leads, healedMaxMs, () => `a leader: ${members.describe()}`);
+    // Calls of before are answered, or time out.
+    await this.#settled(running);
+    await this.#mustAnswer("write", async () => {
+      await client?.readOnce("config1");
+      return (await client?.writeOnce("config1")) ?? false;
+    });
     for (const key of [...configKeys, ...serviceKeys]) {
-      let isAnswered = false;
-      for (let attempt = 0; attempt < 10 && !isAnswered; attempt += 1) {
-        isAnswered = (await this.#settled(client?.readOnce(key))) === true;
-      }
-      if (!isAnswered) throw new Error(`no read of ${key} is answered: ${this.#describe()}`);
+      await this.#mustAnswer(`read of ${key}`, async () => (await client?.readOnce(key)) ?? false);
+      this.#held.set(key, client?.valueOf(key) ?? null);
     }
-    if ((await this.#settled(client?.writeOnce("config1"))) !== true) {
-      throw new Error(`a write is not answered after the faults ended: ${this.#describe()}`);
+    const isSettled = (): boolean => this.#whyUnsettled() === undefined;
+    await this.#until(isSettled, healedMaxMs, () => this.#whyUnsettled() ?? "it did at last");
+  }
+
+  async #mustAnswer(what: string, ask: () => Promise<boolean>): Promise<void> {
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      if ((await this.#settled(ask())) === true) return;
     }
-    await this.#until(
-      () => this.#whyUnsettled() === undefined,
-      healedMaxMs,
-      () => this.#whyUnsettled() ?? "it did at last",
-    );
+    throw new Error(`no ${what} is answered after the faults ended: ${this.#members.describe()}`);
   }
 
   #whyUnsettled(): string | undefined {
-    const leader = this.#leader();
+    const leader = this.#members.leader();
     const store = leader?.store;
     if (leader === undefined || store === undefined) return "no leader";
     const members = leader.raft?.status().members.map(({ raftId }) => raftId) ?? [];
     const ours = fingerprint(store.view());
     for (const raftId of members) {
-      const other = this.#managers.get(raftId);
+      const other = this.#members.managers.get(raftId);
       const applied = other?.raft?.status().applied;
       if (other?.store === undefined || applied !== leader.raft?.status().applied) {
-        return `member ${raftId} has not caught up: ${this.#describe()}`;
+        return `member ${raftId} has not caught up: ${this.#members.describe()}`;
       }
       if (fingerprint(other.store.view()) !== ours) return `the state of ${raftId} differs`;
     }
@@ -217,109 +248,24 @@ class ClusterSim {
   /** Lets events take place until the promise settles; undefined when it is refused. */
   async #settled<T>(promise: Promise<T> | undefined): Promise<T | undefined> {
     let outcome: { value: T | undefined } | undefined;
-    promise?.then(
-      (value) => {
-        outcome = { value };
-      },
-      () => {
-        outcome = { value: undefined };
-      },
-    );
+    const settle = (value: T | undefined): void => {
+      outcome = { value };
+    };
+    promise?.then(settle, () => settle(undefined));
     if (promise === undefined) return undefined;
-    await this.#until(
-      () => outcome !== undefined,
-      60_000,
-      () => "an answer",
-    );
+    const isSettled = (): boolean => outcome !== undefined;
+    await this.#until(isSettled, 60_000, () => "an answer");
     return outcome?.value;
   }
 
   #makeManager(raftId: number): SimManager {
     const { snapshotEntries, keepEntries } = this.#profile;
-    const manager = new SimManager(raftId, {
+    return new SimManager(raftId, {
       ...this.#surroundings(),
       oracle: this.#oracle,
       mistake: this.#options.mistake,
       raftOptions: { snapshotEntries, snapshotBytes: 1e9, keepEntries },
-    } satisfies ManagerSurroundings);
-    this.#managers.set(raftId, manager);
-    return manager;
-  }
-
-  /** As a join: the node has its certificate, the leader takes it in, it starts. */
-  async #addManager(): Promise<void> {
-    const leader = this.#leader();
-    const members = leader?.raft?.status().members.length ?? membersMax;
-    if (leader === undefined || members >= membersMax) return;
-    const manager = this.#makeManager(this.#managers.size + 1);
-    manager.isRemoved = true; // until it belongs to the group
-    try {
-      await leader.store?.update((tx) => tx.create("node", managerNode(manager.name)));
-      await leader.raft?.addMember(manager.member);
-    } catch {
-      // Unknown or refused: it never starts, and is taken out if it got in.
-      this.#leave(manager);
-      return;
-    }
-    this.#count("member joined");
-    manager.isRemoved = false;
-    manager.start(leader.raft?.status().members ?? []);
-  }
-
-  async #demote(): Promise<void> {
-    const leader = this.#leader();
-    const members = leader?.raft?.status().members ?? [];
-    if (members.length <= 2) return;
-    const victim = members[Math.floor(this.#random.float() * members.length)];
-    const manager = this.#managers.get(victim?.raftId ?? 0);
-    if (manager !== undefined) this.#leave(manager);
-  }
-
-  /** Asks again and again for the node to go, as an operator would; its host is switched off when it is out. */
-  #leave(manager: SimManager): void {
-    this.timeline.plan(500, undefined, "leave", () => {
-      const leader = this.#leader();
-      const view = leader?.store?.view();
-      const node = view?.get("node", manager.name);
-      const isMember = leader?.raft?.status().members.some((m) => m.raftId === manager.raftId);
-      if (leader?.leadership?.isLeading === true && isMember === false) {
-        const isOut = node === undefined || node.spec?.desiredRole === "WORKER";
-        if (isOut) {
-          if (!manager.isRemoved) this.#count("member left");
-          manager.isRemoved = true;
-          manager.crash(false);
-          return;
-        }
-      }
-      if (leader !== undefined && node !== undefined && node.spec?.desiredRole !== "WORKER") {
-        leader.store
-          ?.update((tx) => {
-            const now = tx.get("node", manager.name);
-            if (now?.spec)
-              tx.update("node", { ...now, spec: { ...now.spec, desiredRole: "WORKER" } });
-          })
-          .catch(() => {});
-      }
-      this.#leave(manager);
     });
-  }
-
-  #leader(): SimManager | undefined {
-    return [...this.#managers.values()]
-      .filter(({ raft }) => raft?.status().isLeader)
-      .sort((a, b) => (b.raft?.status().term ?? 0) - (a.raft?.status().term ?? 0))[0];
-  }
-
-  #describe(): string {
-    const lines = [...this.#managers.values()].map((manager) => {
-      const status = manager.raft?.status();
-      const state = manager.isRemoved ? "removed" : manager.process === undefined ? "down" : "up";
-      if (status === undefined) return `${manager.name} ${state}`;
-      const progress = JSON.stringify([...status.progress]);
-      const { term, role, leaderId, commit, applied, lastIndex, voters, learners } = status;
-      return `${manager.name} ${state} ${JSON.stringify({ term, role, leaderId, commit, applied, lastIndex, voters, learners })} ${progress}`;
-    });
-    return `\n${lines.join("\n")}`;
   }
 
   #surroundings() {
@@ -327,7 +273,7 @@ class ClusterSim {
       timeline: this.timeline,
       network: this.#network,
       random: this.#random,
-      managers: this.#managers,
+      managers: this.#members.managers,
       count: this.#count,
       report: this.#report,
     };

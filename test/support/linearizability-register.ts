@@ -47,6 +47,11 @@ export class RegisterRecorder {
     this.#now = now;
   }
 
+  /** As `called` and `answered` at once: a value that is known to be there. */
+  holds(key: string, value: string | null): void {
+    this.answered(this.called("start", key, { kind: "write", value }), { kind: "done" });
+  }
+
   /** The number by which the call is closed. */
   called(client: number | string, key: string, input: RegisterInput): number {
     const call = this.#next++;

@@ -3,7 +3,7 @@ import type { SimProcess, Timeline } from "./sim-timeline.ts";
 
 const epochMs = 1_700_000_000_000;
 
-/** A host's own idea of time: it may run fast or slow, and its wall clock may jump. */
+/** A host's own idea of time: its monotonic clock may run fast or slow, and its wall clock (which NTP keeps from drifting) may be off. */
 export class HostClock {
   readonly #timeline: Timeline;
   #rate = 1;
@@ -22,14 +22,15 @@ export class HostClock {
     this.#rate = rate;
   }
 
-  jumpWall(ms: number): void {
-    this.#wallOffsetMs += ms;
+  /** Its wall clock is off by this much from now on. */
+  setWallOffset(ms: number): void {
+    this.#wallOffsetMs = ms;
   }
 
   /** The clock as a process on this host sees it; its timers end with it. */
   of(process: SimProcess): Clock {
     return {
-      now: () => epochMs + this.#monotonic() + this.#wallOffsetMs,
+      now: () => epochMs + this.#timeline.nowMs + this.#wallOffsetMs,
       monotonic: () => this.#monotonic(),
       setTimer: (delayMs, fn): Timer => {
         const cancel = this.#timeline.plan(Math.max(0, delayMs) / this.#rate, process, "timer", fn);
