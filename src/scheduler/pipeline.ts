@@ -6,12 +6,14 @@ import { maxReplicasFilter } from "./filters/max-replicas.ts";
 import { platformFilter } from "./filters/platform.ts";
 import { pluginsFilter } from "./filters/plugins.ts";
 import { readyFilter } from "./filters/ready.ts";
-import { resourcesFilter } from "./filters/resources.ts";
+import { cpusFilter, genericFilter, memoryFilter } from "./filters/resources.ts";
 import type { NodeInfo } from "./node-info.ts";
 
 const filters: readonly Filter[] = [
   readyFilter,
-  resourcesFilter,
+  cpusFilter,
+  memoryFilter,
+  genericFilter,
   pluginsFilter,
   constraintsFilter,
   platformFilter,
@@ -23,11 +25,13 @@ type Check = (node: NodeInfo) => boolean;
 
 /** The filters that concern a task, ready to be asked about nodes. */
 export class Pipeline {
+  readonly #task: Task;
   readonly #steps: readonly { readonly filter: Filter; readonly check: Check }[];
   readonly #fixed: readonly Check[];
   readonly #changing: readonly Check[];
 
   constructor(task: Task) {
+    this.#task = task;
     this.#steps = filters
       .filter((filter) => filter.appliesTo(task))
       .map((filter) => ({ filter, check: filter.check(task) }));
@@ -63,7 +67,7 @@ export class Pipeline {
       .map(({ filter }) => ({ filter, count: counts.get(filter) ?? 0 }))
       .filter(({ count }) => count > 0)
       .sort((a, b) => b.count - a.count)
-      .map(({ filter, count }) => filter.explain(count));
+      .map(({ filter, count }) => filter.explain(count, this.#task));
     return `no suitable node (${reasons.join("; ")})`;
   }
 }

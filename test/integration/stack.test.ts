@@ -201,7 +201,7 @@ services:
     assert.equal(exitCode, 2);
     assert.match(
       text,
-      /! 2 tasks could not be placed: no suitable node \(insufficient resources on 2 nodes\)/,
+      /! 2 tasks could not be placed: no suitable node \(insufficient memory on 2 nodes\)/,
     );
     assert.match(text, /service big_taken would be refused: port '8090' is already in use/);
     assert.doesNotMatch(await stack("ls"), /big/);

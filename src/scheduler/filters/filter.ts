@@ -10,7 +10,7 @@ export interface Filter {
   /** The test that tells whether a node may run the task; made once for many nodes. */
   check(task: Task): (node: NodeInfo) => boolean;
   /** Why the task is not placed, for people: `count` nodes failed this filter. */
-  explain(count: number): string;
+  explain(count: number, task: Task): string;
 }
 
 /** "1 node", "2 nodes" */

@@ -76,7 +76,7 @@ describe("a dry run of services", () => {
     ]);
     assert.deepEqual(told(result), [
       "a: host1",
-      "b: host2 1 no suitable node (insufficient resources on 2 nodes)",
+      "b: host2 1 no suitable node (insufficient memory on 2 nodes)",
       "c: 1 no suitable node (scheduling constraints not satisfied on 2 nodes)",
     ]);
   });
@@ -122,7 +122,7 @@ describe("a dry run of services", () => {
       update: { order: "START_FIRST" },
     } as const;
     assert.deepEqual(told(run([startFirst])), [
-      "web: 2 no suitable node (insufficient resources on 2 nodes)",
+      "web: 2 no suitable node (insufficient memory on 2 nodes)",
     ]);
     assert.equal(store.view().index, 3, "nothing was written");
   });
@@ -143,7 +143,7 @@ describe("a dry run of services", () => {
         aTask({ id: nodeId, nodeId, serviceId: "old", slot: 0, spec: task }),
       ),
     );
-    assert.match(told(run([{ task }]))[0] ?? "", /insufficient resources/);
+    assert.match(told(run([{ task }]))[0] ?? "", /insufficient memory/);
     assert.deepEqual(told(run([{ task }], { removed: ["old"] })), ["web: host1"]);
   });
 

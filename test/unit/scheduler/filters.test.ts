@@ -48,22 +48,27 @@ describe("filters", () => {
       node: { spec: { availability: "PAUSE" } },
       want: "1 node not available for new tasks",
     },
+    {
+      name: "node that is no member yet",
+      node: { membership: "MEMBERSHIP_PENDING" },
+      want: "1 node not available for new tasks",
+    },
     { name: "exactly fits", task: reserving(4e9, 8 * gib), want: "" },
     {
       name: "too many CPUs",
       task: reserving(4e9 + 1, 0),
-      want: "insufficient resources on 1 node",
+      want: "insufficient CPUs on 1 node",
     },
     {
       name: "too much memory",
       task: reserving(0, 8 * gib + 1),
-      want: "insufficient resources on 1 node",
+      want: "insufficient memory on 1 node",
     },
     {
       name: "memory reserved by another",
       task: reserving(0, 5 * gib),
       present: [reserving(0, 4 * gib)],
-      want: "insufficient resources on 1 node",
+      want: "insufficient memory on 1 node",
     },
     {
       name: "memory of a task that ended is free",
@@ -75,7 +80,7 @@ describe("filters", () => {
       name: "memory of a task that is stopping is not free",
       task: reserving(0, 5 * gib),
       present: [{ ...reserving(0, 4 * gib), desiredState: "SHUTDOWN" }],
-      want: "insufficient resources on 1 node",
+      want: "insufficient memory on 1 node",
     },
     {
       name: "generic resources",
@@ -88,7 +93,26 @@ describe("filters", () => {
       task: wantsGpus(2),
       node: described({ resources: { generic: [gpu("a"), gpu("b")] } }),
       present: [{ assignedGenericResources: [gpu("a")] }],
-      want: "insufficient resources on 1 node",
+      want: "insufficient GPU on 1 node",
+    },
+    {
+      name: "generic resources by number",
+      task: wantsGpus(2),
+      node: described({ resources: { generic: [{ discrete: { kind: "GPU", value: 4 } }] } }),
+      present: [{ assignedGenericResources: [{ discrete: { kind: "GPU", value: 2 } }] }],
+      want: "",
+    },
+    {
+      name: "generic resources of a task that ended are free",
+      task: wantsGpus(1),
+      node: described({ resources: { generic: [gpu("a")] } }),
+      present: [{ assignedGenericResources: [gpu("a")], status: { state: "FAILED" } }],
+      want: "",
+    },
+    {
+      name: "a node without generic resources",
+      task: wantsGpus(1),
+      want: "insufficient GPU on 1 node",
     },
     {
       name: "volume driver absent",
@@ -121,6 +145,30 @@ describe("filters", () => {
       node: described({ engine: { plugins: [{ type: "Log", name: "json-file" }] } }),
       want: "missing plugin on 1 node",
     },
+    {
+      name: "a node that has not said which log drivers it has",
+      task: { spec: aTaskSpec({ logDriver: { name: "syslog" } }) },
+      node: described({ engine: { plugins: [{ type: "Volume", name: "local" }] } }),
+      want: "",
+    },
+    {
+      name: "drivers that every node has",
+      task: {
+        spec: aTaskSpec({
+          logDriver: { name: "json-file" },
+          container: {
+            image: "x",
+            mounts: [
+              { type: "VOLUME", source: "v", target: "/v", volume: { driver: "local" } },
+              { type: "VOLUME", source: "w", target: "/w" },
+              { type: "BIND", source: "/b", target: "/b" },
+            ],
+          },
+        }),
+      },
+      node: described({ engine: { plugins: [{ type: "Log", name: "other" }] } }),
+      want: "",
+    },
     { name: "constraint met", task: placed({ constraints: ["node.role==worker"] }), want: "" },
     {
       name: "constraint not met",
@@ -151,6 +199,17 @@ describe("filters", () => {
       name: "any system of an architecture",
       task: placed({ platforms: [{ os: "linux" }] }),
       want: "",
+    },
+    {
+      name: "any architecture of another system",
+      task: placed({ platforms: [{ os: "windows" }] }),
+      want: "unsupported platform on 1 node",
+    },
+    {
+      name: "a node that has not said what it is",
+      task: placed({ platforms: [{ architecture: "amd64", os: "linux" }] }),
+      node: described({ hostname: "host1" }),
+      want: "unsupported platform on 1 node",
     },
     {
       name: "other platform",
@@ -195,6 +254,31 @@ describe("filters", () => {
     });
   }
 
+  it("tells each shortage apart, and which nodes take nothing", () => {
+    const small = (id: string) =>
+      aNode({ id, description: { resources: { nanoCpus: 8e9, memoryBytes: gib } } });
+    const infos = [
+      nodeInfoOf(small("a"), []),
+      nodeInfoOf(small("b"), []),
+      nodeInfoOf(aNode({ id: "c", spec: { availability: "DRAIN" } }), []),
+      nodeInfoOf(aNode({ id: "d", description: { resources: { memoryBytes: 9 * gib } } }), []),
+      nodeInfoOf(
+        aNode({ id: "e", description: { resources: { nanoCpus: 8e9, memoryBytes: 9 * gib } } }),
+        [],
+      ),
+    ];
+    const reservations = {
+      nanoCpus: 4e9,
+      memoryBytes: 2 * gib,
+      generic: [{ discrete: { kind: "SSD", value: 1 } }, { discrete: { kind: "GPU", value: 1 } }],
+    };
+    const task = aTask({ spec: aTaskSpec({ resources: { reservations } }) });
+    assert.equal(
+      new Pipeline(task).explain(infos),
+      "no suitable node (insufficient memory on 2 nodes; 1 node not available for new tasks; insufficient CPUs on 1 node; insufficient GPU or SSD on 1 node)",
+    );
+  });
+
   it("names the commonest reason first, each node counted once", () => {
     const infos = [
       nodeInfoOf(aNode({ id: "a", description: { hostname: "host1" } }), []),
@@ -209,7 +293,7 @@ describe("filters", () => {
     });
     assert.equal(
       new Pipeline(task).explain(infos),
-      "no suitable node (scheduling constraints not satisfied on 2 nodes; insufficient resources on 1 node)",
+      "no suitable node (scheduling constraints not satisfied on 2 nodes; insufficient CPUs on 1 node)",
     );
   });
 });

@@ -66,6 +66,27 @@ describe("schedule", () => {
     assert.deepEqual(countsOf(schedule({ tasks: anotherVersion, nodes, nowMs })), { a: 1 });
   });
 
+  const failures: { name: string; perNode: Record<string, number>; want: string }[] = [
+    { name: "four failures are none", perNode: { a: 4, b: 0 }, want: "a" },
+    { name: "five send tasks elsewhere", perNode: { a: 5, b: 0 }, want: "b" },
+    { name: "where all fail, all are used", perNode: { a: 7, b: 5 }, want: "a" },
+  ];
+  for (const { name, perNode, want } of failures) {
+    it(`recent failures: ${name}`, () => {
+      const nodes = Object.entries(perNode).map(([id, count]) => {
+        const failed = Array.from({ length: count }, (_, index) =>
+          aTask({
+            id: `f${id}${index}`,
+            status: { state: "REJECTED", timestamp: { seconds: nowMs / 1000 - 60 } },
+          }),
+        );
+        return nodeInfoOf(node(id), failed);
+      });
+      const result = schedule({ tasks: pendings(1), nodes, nowMs });
+      assert.deepEqual(countsOf(result), { [want]: 1 });
+    });
+  }
+
   it("keeps the branches of the preference tree equal, level by level", () => {
     const nodes = [
       node("a1", { zone: "a", rack: "1" }),
@@ -101,7 +122,7 @@ describe("schedule", () => {
     assert.deepEqual(result.unplaced, [
       {
         taskId: "t005",
-        explanation: "no suitable node (insufficient resources on 2 nodes)",
+        explanation: "no suitable node (insufficient CPUs on 2 nodes)",
       },
     ]);
   });

@@ -58,7 +58,7 @@ describe("scheduler loop", () => {
     made.seed("task", aTask({ id: "old", nodeId: "a", spec }), pending("new", { spec }));
     const loop = startLoop(made);
     await made.clock.run(50);
-    assert.match(made.store.view().get("task", "new")?.status?.err ?? "", /insufficient resources/);
+    assert.match(made.store.view().get("task", "new")?.status?.err ?? "", /insufficient CPUs/);
     await made.store.update((tx) => tx.remove("task", "old"));
     await made.clock.run(50);
     assert.equal(made.store.view().get("task", "new")?.nodeId, "a");
@@ -115,6 +115,66 @@ describe("scheduler loop", () => {
     made.proposer.refusal = undefined;
     await made.clock.run(10_000);
     assert.deepEqual(states(made), ["ASSIGNED a"]);
+    await loop.stop();
+  });
+
+  it("places thousands at once as if each were alone, a node that fills up and one that joins meanwhile", async () => {
+    const made = createMemoryStore();
+    const spec = aTaskSpec({ resources: { reservations: { nanoCpus: 1e7 } } });
+    made.seed("node", aNode({ id: "a" }), aNode({ id: "b" }));
+    const tasks = Array.from({ length: 1_000 }, (_, at) =>
+      pending(`t${at}`, { serviceId: `s${at % 3}`, slot: at, spec }),
+    );
+    made.seed("task", ...tasks);
+    const loop = startLoop(made);
+    await made.clock.run(2_000);
+    const countOn = (nodeId: string) => made.store.view().tasksOfNode(nodeId).length;
+    // 4 CPUs each are 400 tasks; the rest waits for more.
+    assert.deepEqual([countOn("a"), countOn("b")], [400, 400]);
+    made.seed("node", aNode({ id: "c" }));
+    await made.clock.run(2_000);
+    assert.deepEqual([countOn("a"), countOn("b"), countOn("c")], [400, 400, 200]);
+    assert.equal(made.clock.pending, 0);
+    await loop.stop();
+  });
+
+  it("writes about tasks that were in work when a commit failed", async () => {
+    const made = createMemoryStore();
+    made.seed("node", aNode({ id: "a" }));
+    made.seed("task", ...Array.from({ length: 120 }, (_, at) => pending(`t${at}`, { slot: at })));
+    const propose = made.proposer.propose.bind(made.proposer);
+    let calls = 0;
+    made.proposer.propose = async (data) => {
+      calls += 1;
+      if (calls === 2) throw new ClusterError("UNAVAILABLE", "no quorum");
+      return await propose(data);
+    };
+    const loop = startLoop(made);
+    await made.clock.run(10_000);
+    assert.ok(states(made).every((state) => state === "ASSIGNED a"));
+    await loop.stop();
+  });
+
+  it("counts what reports of tasks change on a node, and only that", async () => {
+    const made = createMemoryStore();
+    const spec = aTaskSpec({ resources: { reservations: { nanoCpus: 4e9 } } });
+    made.seed("node", aNode({ id: "a" }));
+    made.seed("task", pending("t1", { spec }));
+    const loop = startLoop(made);
+    await made.clock.run(50);
+    const report = async (state: "RUNNING" | "FAILED") =>
+      await made.store.update((tx) => {
+        const task = tx.get("task", "t1");
+        assert.ok(task?.status);
+        tx.update("task", { ...task, status: { ...task.status, state } });
+      });
+    await report("RUNNING");
+    made.seed("task", pending("t2", { spec, slot: 2 }));
+    await made.clock.run(50);
+    assert.equal(made.store.view().get("task", "t2")?.nodeId, "");
+    await report("FAILED");
+    await made.clock.run(50);
+    assert.equal(made.store.view().get("task", "t2")?.nodeId, "a");
     await loop.stop();
   });
 });

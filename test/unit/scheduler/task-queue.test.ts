@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { IdSet } from "../../../src/scheduler/id-set.ts";
+import { TaskQueue } from "../../../src/scheduler/task-queue.ts";
+import { aTask } from "../../support/builders.ts";
+
+const waiting = (id: string, serviceId: string, nodeId = "") =>
+  aTask({ id, serviceId, nodeId, status: { state: "PENDING" } });
+
+describe("TaskQueue", () => {
+  it("gives tasks out by group, in the order in which they came, each once", () => {
+    const queue = new TaskQueue();
+    for (const [id, service] of [
+      ["t1", "a"],
+      ["t2", "b"],
+      ["t3", "a"],
+      ["t1", "a"],
+      ["t4", "a"],
+    ] as const) {
+      queue.add(waiting(id, service));
+    }
+    assert.equal(queue.size, 4);
+    assert.deepEqual(queue.take(2), ["t1", "t3"]);
+    assert.deepEqual(queue.take(2), ["t4"]);
+    assert.deepEqual(queue.take(2), ["t2"]);
+    assert.deepEqual(queue.take(2), []);
+    assert.equal(queue.size, 0);
+  });
+
+  it("gives out first those that can go to one node only", () => {
+    const queue = new TaskQueue();
+    queue.add(waiting("t1", "a"));
+    queue.add(waiting("t2", "b", "node1"));
+    queue.add(waiting("t3", "c", "node2"));
+    assert.deepEqual(queue.take(9), ["t2", "t3"]);
+    assert.deepEqual(queue.take(9), ["t1"]);
+  });
+
+  it("takes a task again after it was given out, and none after it was cleared", () => {
+    const queue = new TaskQueue();
+    queue.add(waiting("t1", "a"));
+    assert.deepEqual(queue.take(1), ["t1"]);
+    queue.add(waiting("t1", "a"));
+    assert.equal(queue.size, 1);
+    queue.clear();
+    assert.deepEqual([queue.size, queue.take(1)], [0, []]);
+  });
+});
+
+describe("IdSet", () => {
+  it("does what a Set does", () => {
+    const id = fc.string({ minLength: 1, maxLength: 2 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.boolean(), id), { maxLength: 80 }), (steps) => {
+        const [ours, model] = [new IdSet(), new Set<string>()];
+        for (const [isAdd, text] of steps) {
+          if (isAdd) assert.equal(ours.add(text), !model.has(text));
+          else assert.equal(ours.delete(text), model.has(text));
+          if (isAdd) model.add(text);
+          else model.delete(text);
+          assert.equal(ours.size, model.size);
+          assert.equal(ours.has(text), isAdd);
+        }
+        assert.deepEqual(new Set(ours), model);
+      }),
+    );
+  });
+});
