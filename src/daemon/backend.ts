@@ -112,7 +112,7 @@ function managerOf(swarm: Swarm) {
   return manager;
 }
 
-function localVolumes(volumes: Volumes, { host }: BackendDeps): LocalVolumes {
+function localVolumes(volumes: Volumes, { host, events }: BackendDeps): LocalVolumes {
   const usersOf = (volume: Volume): string[] =>
     host.runtime
       .list()
@@ -136,7 +136,10 @@ function localVolumes(volumes: Volumes, { host }: BackendDeps): LocalVolumes {
           `volume driver ${driver} is not available; use "local"`,
         );
       }
-      return dataOf(await volumes.ensure(name, { labels, options }));
+      const isNew = (await volumes.find(name)) === undefined;
+      const volume = await volumes.ensure(name, { labels, options });
+      if (isNew) events.emit("volume", "create", name, { driver: "local" });
+      return dataOf(volume);
     },
     async remove(name, { force }) {
       const volume = await volumes.find(name);
@@ -149,6 +152,7 @@ function localVolumes(volumes: Volumes, { host }: BackendDeps): LocalVolumes {
         );
       }
       await volumes.remove(name);
+      events.emit("volume", "destroy", name, { driver: "local" });
     },
   };
 }
