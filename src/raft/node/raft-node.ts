@@ -9,6 +9,7 @@ import type { RaftMember } from "../storage/snapshot-store.ts";
 import { Applier } from "./applier.ts";
 import { type Booted, boot } from "./boot.ts";
 import { CoreLoop } from "./core-loop.ts";
+import { DiskWatch } from "./disk-watch.ts";
 import { incoming } from "./incoming.ts";
 import { LogWriter } from "./log-writer.ts";
 import { LostLeader } from "./lost-leader.ts";
@@ -39,6 +40,7 @@ export class RaftNode {
   readonly #mirror: MemoryStorage;
   readonly #raw: RawNode;
   readonly #writer: LogWriter;
+  readonly #disk: DiskWatch;
   readonly #applier: Applier;
   readonly #snapshotter: Snapshotter;
   readonly #changes: MemberChanges;
@@ -107,6 +109,8 @@ export class RaftNode {
       onIdle: () => this.#loop.run(false),
       onFailure,
     });
+    const hangMs = electionTicks * options.tickMs;
+    this.#disk = new DiskWatch(hangMs, () => this.#writer.pendingMs, deps.log);
     this.#snapshotter = new Snapshotter(
       options,
       {
@@ -154,7 +158,7 @@ export class RaftNode {
     this.#mustRun();
     checkProposal(data);
     if (this.#proposals.isFull) throw errorOfDrop("busy", this.#leader());
-    if (this.#isStuck()) throw unavailable("this manager's disk does not answer", true);
+    if (this.#disk.isStuck) throw unavailable("this manager's disk does not answer", true);
     const outcome = this.#raw.propose(data);
     if (outcome.kind === "dropped") throw errorOfDrop(outcome.reason, this.#leader());
     const settled = this.#proposals.wait(
@@ -335,9 +339,7 @@ export class RaftNode {
     const noQuorum = "more than half of the managers did not answer in time";
     this.#reads.expire(nowMs, () => unavailable(noQuorum, true));
     // A leader whose disk hangs falls silent, so that the others elect one that can write.
-    if (this.#isStuck()) {
-      this.#log.error({ pendingMs: this.#writer.pendingMs }, "the disk of the raft log hangs");
-    } else {
+    if (!this.#disk.check()) {
       this.#loop.enter(() => lost.tick());
       if (this.#standing.isLeading) this.#changes.promote();
       this.#startRead();
@@ -356,10 +358,6 @@ export class RaftNode {
   #leader(): KnownLeader {
     const { leaderId } = this.#standing;
     return { leaderId, address: this.#membership.get(leaderId)?.address };
-  }
-
-  #isStuck(): boolean {
-    return this.#writer.pendingMs > this.#options.electionTicks * this.#options.tickMs;
   }
 
   #tellTransport(): void {
