@@ -25,7 +25,7 @@ const scripts = [
 ] as const;
 
 describe(`docker-py drives the cluster${title}`, function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let cluster: TestCluster;
 
   before(async function () {

@@ -5,7 +5,7 @@ import { testdataFolder } from "../../support/testdata.ts";
 import { webImage } from "../../support/web-image.ts";
 
 describe("dockerode drives the cluster", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let cluster: TestCluster;
 
   before(async () => {
