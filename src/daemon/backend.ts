@@ -46,7 +46,7 @@ function clusterApi(swarm: Swarm): ClusterApi {
     return [key, call];
   });
   const unary = Object.fromEntries(methods) as Omit<ClusterApi, "watch">;
-  return { ...unary, watch: (signal) => managerOf(swarm).control.watch(signal) };
+  return { ...unary, watch: (signal, sinceMs) => managerOf(swarm).control.watch(signal, sinceMs) };
 }
 
 function makeLocalNode(deps: BackendDeps): LocalNode {

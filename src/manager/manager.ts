@@ -22,6 +22,7 @@ import { createControl } from "./control/local-control.ts";
 import type { ControlMethods } from "./control/methods.ts";
 import type { Dispatcher } from "./dispatcher/dispatcher.ts";
 import { dispatcherHandlers, dispatcherRoles } from "./dispatcher/dispatcher-server.ts";
+import { EventHistory } from "./event-history.ts";
 import { Leadership } from "./leadership.ts";
 import { leaveRaft } from "./leave-raft.ts";
 import type { LogBroker } from "./log-broker.ts";
@@ -93,6 +94,7 @@ export class Manager {
   readonly #services: string[] = [];
   readonly #localControl: ControlMethods;
   readonly #signer: Signer;
+  readonly #history: EventHistory;
   #raft: RaftControl | undefined;
   #leadership: Leadership | undefined;
   #unmeter: () => void = () => {};
@@ -108,6 +110,7 @@ export class Manager {
       log,
     });
     this.store = store;
+    this.#history = new EventHistory({ clock });
     this.#localControl = createControl({
       store,
       readBarrier: () => this.#readBarrier(),
@@ -119,6 +122,7 @@ export class Manager {
       leaderAddress: () => this.leaderAddress(),
       leaderlessMs: () => this.#raft?.status().leaderlessMs ?? 0,
       store,
+      history: this.#history,
       channels,
       clock,
       random,
@@ -204,6 +208,7 @@ export class Manager {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#unmeter();
+    this.#history.stop();
     if (this.isLeader() && this.peers().length > 1) {
       await this.#raft?.transferLeadership().catch((error: unknown) => {
         this.#deps.log.debug({ err: error }, "leadership not handed over");
@@ -230,6 +235,7 @@ export class Manager {
     const isBootstrap = bootstrap !== undefined;
     const raft = await startRaft({ raftId: ownId, isBootstrap, peers, stateMachine });
     this.#raft = raft;
+    this.#history.start(this.store);
     let resolveReady: () => void = () => {};
     const ready = new Promise<void>((resolve) => {
       resolveReady = resolve;

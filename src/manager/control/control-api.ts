@@ -7,6 +7,7 @@ import type { UnaryApi } from "../../rpc/api.ts";
 import type { ChannelPool } from "../../rpc/channel-pool.ts";
 import { createLeaderApi } from "../../rpc/leader-forward.ts";
 import type { Store } from "../../store/store.ts";
+import type { EventHistory } from "../event-history.ts";
 import { completeRequests } from "./local-control.ts";
 import type { ControlMethods } from "./methods.ts";
 import { watchStore } from "./watch.ts";
@@ -16,8 +17,8 @@ const callTimeoutMs = 5_000;
 
 /** Control, whichever manager leads: what REST calls. */
 export interface ControlApi extends UnaryApi<ControlClient> {
-  /** Committed changes from now on, until `signal` is aborted. */
-  watch(signal: AbortSignal): AsyncIterable<WatchMessage>;
+  /** Committed changes from now on, until `signal` is aborted; before them those of `sinceMs` and later that this manager keeps. */
+  watch(signal: AbortSignal, sinceMs?: number): AsyncIterable<WatchMessage>;
 }
 
 export interface ControlApiDeps {
@@ -26,6 +27,7 @@ export interface ControlApiDeps {
   readonly leaderAddress: () => string | undefined;
   readonly leaderlessMs?: () => number;
   readonly store: Pick<Store, "subscribe">;
+  readonly history: Pick<EventHistory, "since">;
   readonly channels: Pick<ChannelPool, "unary">;
   readonly clock: Clock;
   readonly random: Random;
@@ -57,7 +59,10 @@ export function createControlApi(deps: ControlApiDeps): ControlApi {
   const told = Object.entries(api).map(([key, method]) => [key, tellNoLeader(method, hasLeader)]);
   return {
     ...(Object.fromEntries(told) as UnaryApi<ControlClient>),
-    watch: (signal) => watchStore(deps.store, clock, signal),
+    watch: (signal, sinceMs) =>
+      watchStore(deps.store, clock, signal, () =>
+        sinceMs === undefined ? [] : deps.history.since(sinceMs),
+      ),
   };
 }
 

@@ -4,7 +4,7 @@ import { ClusterError } from "../../base/errors.ts";
 import type { Node } from "../../gen/skep/Node.ts";
 import type { Service } from "../../gen/skep/Service.ts";
 import type { WatchMessage } from "../../gen/skep/WatchMessage.ts";
-import { toTimestamp } from "../../model/time.ts";
+import { timestampMs, toTimestamp } from "../../model/time.ts";
 import type { StoreEvent } from "../../store/objects.ts";
 import type { Store } from "../../store/store.ts";
 import { isLeaving } from "./resolve.ts";
@@ -12,13 +12,14 @@ import { isLeaving } from "./resolve.ts";
 const messagesMax = 10_000;
 
 /**
- * What changes from now on, until `signal` is aborted. Any manager can tell, since all see the same changes. RESOURCE_EXHAUSTED when
+ * What `past` has, then what changes from now on, until `signal` is aborted; nothing is left out between the two. Any manager can tell, since all see the same changes. RESOURCE_EXHAUSTED when
  * the reader falls 10,000 changes behind.
  */
 export async function* watchStore(
   store: Pick<Store, "subscribe">,
   clock: Pick<Clock, "now">,
   signal: AbortSignal,
+  past: () => readonly WatchMessage[] = () => [],
 ): AsyncGenerator<WatchMessage, void, void> {
   const queue = new BoundedQueue<WatchMessage>({ itemsMax: messagesMax, onFull: "refuse" });
   const unsubscribe = store.subscribe((events) => {
@@ -30,7 +31,9 @@ export async function* watchStore(
   const onAbort = (): void => queue.close();
   signal.addEventListener("abort", onAbort);
   if (signal.aborted) queue.close();
+  const before = past();
   try {
+    yield* before;
     yield* queue;
     if (!signal.aborted) {
       throw new ClusterError(
@@ -56,8 +59,13 @@ export function describeEvent(event: StoreEvent, nowMs: number): WatchMessage | 
     object: event.table,
     id: event.object.id,
     attributes: attributesOf(event, isLeavingNow),
-    time: toTimestamp(nowMs),
+    time: toTimestamp(timeOf(event) || nowMs),
   };
+}
+
+// The time of the write is the same on every manager, however late it hears of it; a removal leaves none behind.
+function timeOf(event: StoreEvent): number {
+  return event.kind === "remove" ? 0 : timestampMs(event.object.meta?.updatedAt);
 }
 
 function attributesOf(event: StoreEvent, isLeavingNow: boolean): Record<string, string> {

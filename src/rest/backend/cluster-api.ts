@@ -51,6 +51,6 @@ type UnaryCalls = {
  * that no leader could be asked. Given specs are complete: every field of the decoded form is there.
  */
 export interface ClusterApi extends UnaryCalls {
-  /** Committed changes from now on, until `signal` is aborted. */
-  watch(signal: AbortSignal): AsyncIterable<WatchMessage>;
+  /** Committed changes from now on, until `signal` is aborted; before them those of `sinceMs` and later that are kept. */
+  watch(signal: AbortSignal, sinceMs?: number): AsyncIterable<WatchMessage>;
 }

@@ -1,5 +1,6 @@
 import { sleep } from "../../base/clock.ts";
 import { errorMessage } from "../../base/errors.ts";
+import { timestampMs } from "../../model/time.ts";
 import { type Filters, filterList, matchesLabels, parseFilters } from "../http/filters.ts";
 import { queryTimeMs } from "../http/query.ts";
 import { type Reply, stream } from "../http/reply.ts";
@@ -50,16 +51,25 @@ async function* eventLines(
   signal: AbortSignal,
 ): AsyncGenerator<string, void, void> {
   const sources = [localEvents(context, sinceMs, signal)];
-  if (context.backend.node.swarmState().manager) sources.push(clusterEvents(context, signal));
+  if (context.backend.node.swarmState().manager) {
+    sources.push(clusterEvents(context, sinceMs, signal));
+  }
+  // The past comes from two sources: it is told in order of time when nothing new can follow.
+  const isPast = untilMs !== undefined && untilMs <= context.clock.now();
+  const past: EventJson[] = [];
   try {
     for await (const event of mergeIterables(sources)) {
-      if (signal.aborted) return;
+      if (signal.aborted) break;
       if (untilMs !== undefined && event.timeNano / 1e6 > untilMs) continue;
-      if (matchesEvent(event, filters)) yield `${JSON.stringify(event)}\n`;
+      if (!matchesEvent(event, filters)) continue;
+      if (isPast) past.push(event);
+      else yield `${JSON.stringify(event)}\n`;
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+  past.sort((a, b) => a.timeNano - b.timeNano);
+  for (const event of past) yield `${JSON.stringify(event)}\n`;
 }
 
 async function* localEvents(
@@ -70,14 +80,19 @@ async function* localEvents(
   for await (const event of backend.node.events(sinceMs, signal)) yield localEventJson(event);
 }
 
-// A watch breaks when the leader changes: it is taken up again, so what came between is lost.
+// A watch breaks when this manager stops or the reader is too slow: it is taken up again after the last event told.
 async function* clusterEvents(
   { backend, clock, log }: RestContext,
+  sinceMs: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<EventJson, void, void> {
+  let fromMs = sinceMs;
   while (!signal.aborted) {
     try {
-      for await (const message of backend.cluster.watch(signal)) yield clusterEventJson(message);
+      for await (const message of backend.cluster.watch(signal, fromMs)) {
+        fromMs = timestampMs(message.time) + 1;
+        yield clusterEventJson(message);
+      }
       return;
     } catch (error) {
       if (signal.aborted) return;
