@@ -4,6 +4,7 @@ import { basename, dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { errnoCode } from "../base/errors.ts";
 import { LineSplitter, type LogEntry, parseLogLine } from "./log-parser.ts";
+import { findTail } from "./log-tail.ts";
 
 const chunkBytes = 64 * 1024;
 /** A lost file event delays a follower by at most this. */
@@ -103,30 +104,8 @@ class LogTailer {
 
   /** Places the reader before the last `count` wanted lines. */
   async seekTail(count: number, options: LogOptions): Promise<void> {
-    const starts: number[] = [];
     if (this.#file === undefined) return;
-    const splitter = new LineSplitter();
-    let offset = 0;
-    let lineStart = 0;
-    let startOfLine = 0;
-    for (;;) {
-      const { bytesRead } = await this.#file.read(this.#buffer, 0, chunkBytes, offset);
-      if (bytesRead === 0) break;
-      offset += bytesRead;
-      for (const raw of splitter.push(this.#buffer.subarray(0, bytesRead))) {
-        const next = lineStart + raw.length + 1;
-        const entry = parseLogLine(raw);
-        if (entry === undefined || !isWanted(entry, options)) {
-          startOfLine = next;
-        } else if (entry.data.at(-1) === 0x0a) {
-          starts.push(startOfLine);
-          if (starts.length > count) starts.shift();
-          startOfLine = next;
-        }
-        lineStart = next;
-      }
-    }
-    this.#position = count === 0 ? lineStart : (starts[0] ?? lineStart);
+    this.#position = await findTail(this.#file, count, (entry) => isWanted(entry, options));
   }
 
   async close(): Promise<void> {
