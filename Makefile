@@ -1,5 +1,6 @@
 # Each target installs what it needs first; a bare Debian 12 with Node 20 and root is enough.
-.PHONY: demo test bench bench-failover bench-raft bench-large-state compatibility deps build
+.PHONY: demo test bench bench-swarm bench-orchestrate bench-scheduler bench-failover bench-raft bench-large-state compatibility deps build
+.NOTPARALLEL:
 
 # `make demo KEEP=1` leaves the cluster up.
 demo: build
@@ -8,8 +9,20 @@ demo: build
 test: build
 	@node scripts/run-tests.mjs
 
-bench: build
+# All benches, one after another; about half an hour on two idle cores.
+bench: bench-swarm bench-orchestrate bench-scheduler bench-raft bench-large-state bench-failover
+
+# Joining, starting, failing and memory beside Docker Swarm.
+bench-swarm: build
 	@node dist/bench/peer-swarm.js
+
+# A rolling update and scaling beside Docker Swarm.
+bench-orchestrate: build
+	@node dist/bench/orchestrate.js
+
+# A million tasks onto 10,000 nodes, in process.
+bench-scheduler: build
+	@node dist/bench/scheduler.js
 
 # Writes a second beside Debian's etcd.
 bench-raft: build

@@ -16,6 +16,8 @@ const works: { readonly key: keyof OrchestrationFigures; readonly what: string }
   { key: "down", what: "scale 100 to 0, to none running" },
 ];
 const targetRatio = 0.5;
+/** Between the two: what the first one's end leaves to do must not slow the second. */
+const restMs = 15_000;
 let network: TestNetwork | undefined;
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void leave());
 
@@ -30,6 +32,7 @@ async function main(): Promise<void> {
   const missing = options.only === "skepd" ? "only skepd was asked for" : await installPeer();
   if (missing !== undefined) print(`Docker Swarm is skipped: ${missing}`);
   const peer = missing === undefined ? await run("dockerd") : undefined;
+  if (peer !== undefined) await new Promise((resolve) => setTimeout(resolve, restMs));
   const ours = options.only === "dockerd" ? undefined : await run("skepd");
   const machine = `${cpus().length} cores, Linux ${release()}, Node ${process.version}`;
   const version = missing === undefined ? await said("dockerd", "--version") : "no dockerd";
