@@ -4,6 +4,8 @@ import { managerNode } from "./cluster-sim-manager.ts";
 import type { Timeline } from "./sim-timeline.ts";
 
 const membersMax = 7;
+/** Longer than any step of a join waits for the others. */
+const answerMs = 15_000;
 
 export interface MembersDeps {
   readonly timeline: Timeline;
@@ -45,14 +47,23 @@ export class SimMembers {
     if (leader === undefined || members >= membersMax) return;
     const manager = this.#make();
     manager.isRemoved = true; // until it belongs to the group
+    // A leader that died never answers.
+    let isGivenUp = false;
+    const cancel = this.#deps.timeline.plan(answerMs, undefined, "join not answered", () => {
+      isGivenUp = true;
+      this.#leave(manager);
+    });
     try {
       await leader.store?.update((tx) => tx.create("node", managerNode(manager.name)));
       await leader.raft?.addMember(manager.member);
     } catch {
       // Unknown or refused: it never starts, and is taken out if it got in.
-      this.#leave(manager);
+      cancel();
+      if (!isGivenUp) this.#leave(manager);
       return;
     }
+    if (isGivenUp) return;
+    cancel();
     this.#deps.count("member joined");
     manager.isRemoved = false;
     manager.start(leader.raft?.status().members ?? []);
@@ -89,31 +100,36 @@ export class SimMembers {
   /** Asks again and again for the node to go, as an operator would; its host is switched off when it is out. */
   #leave(manager: SimManager): void {
     this.#deps.timeline.plan(500, undefined, "leave", () => {
-      if (!this.#isOut(manager)) {
-        this.#askToGo(manager);
-        this.#leave(manager);
-        return;
-      }
-      if (!manager.isRemoved) this.#deps.count("member left");
-      manager.isRemoved = true;
-      manager.crash(false);
-      this.managers.delete(manager.raftId);
-      this.#deps.onGone(manager.raftId);
-      const store = this.leader()?.store;
-      store
-        ?.update((tx) => {
-          if (tx.get("node", manager.name) !== undefined) tx.remove("node", manager.name);
-        })
-        .catch(() => {});
+      if (this.managers.get(manager.raftId) !== manager) return;
+      this.#askToGo(manager);
+      void this.#forgetWhenOut(manager);
+      this.#leave(manager);
     });
   }
 
-  #isOut({ raftId, name }: SimManager): boolean {
+  /** Out is who is so by the word of a leader that knows to be one: then no earlier request can bring it back. */
+  async #forgetWhenOut(manager: SimManager): Promise<void> {
+    const { raftId, name } = manager;
     const leader = this.leader();
-    if (leader?.leadership?.isLeading !== true) return false;
-    if (leader.raft?.status().members.some((member) => member.raftId === raftId)) return false;
-    const node = leader.store?.view().get("node", name);
-    return node === undefined || node.spec?.desiredRole === "WORKER";
+    try {
+      await leader?.raft?.readIndex();
+    } catch {
+      return;
+    }
+    const isMember = leader?.raft?.status().members.some((member) => member.raftId === raftId);
+    const node = leader?.store?.view().get("node", name);
+    const isAsked = node === undefined || node.spec?.desiredRole === "WORKER";
+    if (isMember !== false || !isAsked || this.managers.get(raftId) !== manager) return;
+    if (!manager.isRemoved) this.#deps.count("member left");
+    manager.isRemoved = true;
+    manager.crash(false);
+    this.managers.delete(raftId);
+    this.#deps.onGone(raftId);
+    leader?.store
+      ?.update((tx) => {
+        if (tx.get("node", name) !== undefined) tx.remove("node", name);
+      })
+      .catch(() => {});
   }
 
   #askToGo({ name }: SimManager): void {
