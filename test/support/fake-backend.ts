@@ -126,6 +126,9 @@ export class FakeBackend implements Backend {
         return this.images.map((image) => ({ ...image, archiveNames: image.repoTags }));
       },
       pull: async (reference, { onProgress }) => {
+        if (reference.includes("away")) {
+          throw new ClusterError("UNAVAILABLE", "cannot reach registry away");
+        }
         if (reference.includes("missing")) {
           throw new ClusterError("NOT_FOUND", `manifest for ${reference} not found`);
         }

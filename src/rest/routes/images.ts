@@ -1,4 +1,5 @@
 import { finished, PassThrough, type Readable } from "node:stream";
+import { isClusterError } from "../../base/errors.ts";
 import type { ImageData } from "../backend/images.ts";
 import {
   type Filters,
@@ -63,6 +64,12 @@ async function history(request: RestRequest, context: RestContext): Promise<Repl
   return ok((await context.backend.node.images.history(name)).map(historyJson));
 }
 
+// A registry that cannot be reached is no state of this daemon: Docker answers 500, as for all that fails there.
+function registryFailed(error: unknown): never {
+  if (isClusterError(error, "UNAVAILABLE")) throw new HttpError(500, error.message);
+  throw error;
+}
+
 async function pull(request: RestRequest, { backend, log }: RestContext): Promise<Reply> {
   const { query, signal } = request;
   const name = query.get("fromImage") ?? "";
@@ -77,7 +84,7 @@ async function pull(request: RestRequest, { backend, log }: RestContext): Promis
   const auth = parseRegistryAuth(request.headers["x-registry-auth"]);
   const platform = query.get("platform") || undefined;
   const lines = pullLines(backend.node.images, reference, { auth, platform, signal }, log);
-  return stream("application/json", await startStream(lines));
+  return stream("application/json", await startStream(lines).catch(registryFailed));
 }
 
 async function load(request: RestRequest, { backend }: RestContext): Promise<Reply> {

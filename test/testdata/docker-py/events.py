@@ -36,6 +36,7 @@ rest = iter(seen)
 assert all(one in rest for one in wanted), seen
 
 # Of what is over, without waiting.
-client.volumes.create("py-event").remove()
-past = client.events(since=start, until=int(time.time()) + 1, decode=True, filters={"volume": "py-event"})
-assert [event["Action"] for event in past] == ["create", "destroy"]
+client.volumes.create("py-past").remove()
+past = client.events(since=start, until=int(time.time()) + 1, decode=True, filters={"volume": "py-past"})
+actions = [event["Action"] for event in past]
+assert actions == ["create", "destroy"], actions

@@ -24,5 +24,5 @@ loaded = client.images.load(archive)
 assert [one.id for one in loaded] == [image.id] and "py-copy:v1" in loaded[0].tags, loaded
 client.images.remove("py-copy:v1")
 assert client.images.get("skep-web:1").id == image.id
-refused(503, "127.0.0.1:9", client.images.pull, "127.0.0.1:9/nosuch", tag="1")
+refused(500, "127.0.0.1:9", client.images.pull, "127.0.0.1:9/nosuch", tag="1")
 refused(404, "nosuch", client.images.remove, "nosuch:1")

@@ -58,7 +58,7 @@ const loaded = await docker.loadImage(archive);
 assert.match(await textOf(loaded), /Loaded image: dk-copy:v1/);
 await docker.getImage("dk-copy:v1").remove();
 await refused(404, "dk-copy", docker.getImage("dk-copy:v1").inspect());
-await refused(503, "127.0.0.1:9", docker.pull("127.0.0.1:9/nosuch:1"));
+await refused(500, "127.0.0.1:9", docker.pull("127.0.0.1:9/nosuch:1"));
 
 const wanted = ["secret", "config", "network"].flatMap((type) => [`${type} create`, `${type} remove`]);
 wanted.push("secret update", "volume create", "volume destroy");

@@ -126,6 +126,8 @@ describe("rest node routes", () => {
       [missing.status, missing.json()],
       [404, { message: "manifest for missing:latest not found" }],
     );
+    const away = await request("POST", "/images/create?fromImage=away");
+    assert.equal(away.status, 500);
     const broken = await request("POST", "/images/create?fromImage=broken");
     assert.equal(broken.status, 200);
     assert.deepEqual(lines(broken.text()).at(-1), {
