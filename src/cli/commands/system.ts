@@ -1,8 +1,16 @@
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import type { InfoJson, VersionInfoJson } from "../../rest/wire/system.ts";
+import { formatTemplate } from "../format/list.ts";
 import { timeSeconds } from "../logs.ts";
 import { collect, filterQuery, type OpenSession, type Session } from "../session.ts";
+
+interface EventOptions {
+  readonly since?: string;
+  readonly until?: string;
+  readonly filter?: string[];
+  readonly format?: string;
+}
 
 interface EventJson {
   readonly Type: string;
@@ -41,8 +49,11 @@ export function addSystemCommands(program: Command, open: OpenSession): void {
     .option("--since <time>", "also what happened since")
     .option("--until <time>", "end there")
     .option("-f, --filter <filter>", "key=value", collect)
-    .action(async (options: { since?: string; until?: string; filter?: string[] }) => {
+    .option("--format <format>", "json, or a Go template: '{{.Type}} {{.Action}}'")
+    .addHelpText("after", "\nExample:\n  skep events --since 10m --filter type=service")
+    .action(async (options: EventOptions) => {
       const session = open();
+      const show = eventFormat(options.format);
       const time = (flag: string, text: string | undefined): number | undefined =>
         text === undefined ? undefined : timeSeconds(flag, text, session.now());
       const query = {
@@ -53,12 +64,20 @@ export function addSystemCommands(program: Command, open: OpenSession): void {
       const body = await session.client.stream("GET", "/events", { query }, session.interrupted);
       try {
         for await (const line of createInterface({ input: body })) {
-          if (line.trim() !== "") session.print(eventLine(JSON.parse(line) as EventJson));
+          if (line.trim() !== "") session.print(show(line));
         }
       } catch (error) {
         if (!session.interrupted.aborted) throw error;
       }
     });
+}
+
+// How an event, given as the daemon's line of JSON, is shown; "" is docker's default.
+function eventFormat(format = ""): (line: string) => string {
+  if (format === "") return (line) => eventLine(JSON.parse(line) as EventJson);
+  if (format === "json") return (line) => line;
+  const template = formatTemplate(format, "no value");
+  return (line) => template.render(JSON.parse(line));
 }
 
 async function info(session: Session): Promise<void> {
