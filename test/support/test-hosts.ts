@@ -1,5 +1,13 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { runCommand, tryCommand } from "../../src/base/command.ts";
 import { unmount } from "../../src/base/linux.ts";
@@ -165,9 +173,15 @@ async function destroyAll(start: string): Promise<void> {
   for (const name of names) await tryCommand("ip", ["netns", "del", name]);
 }
 
+// By all threads of a process: a daemon's main thread may be in a container's namespace just now.
 async function killNamespace(name: string): Promise<number> {
-  const { stdout } = await tryCommand("ip", ["netns", "pids", name]);
-  return killAll(stdout.split("\n"));
+  const inode = inodeOf(join("/run/netns", name));
+  if (inode === undefined) return 0;
+  const isIn = (pid: string): boolean =>
+    listFolder(`/proc/${pid}/task`).some(
+      (thread) => inodeOf(`/proc/${pid}/task/${thread}/ns/net`) === inode,
+    );
+  return killAll(listFolder("/proc").filter((entry) => /^\d+$/.test(entry) && isIn(entry)));
 }
 
 function killAll(pids: readonly string[]): number {
@@ -225,6 +239,14 @@ function removeFolder(folder: string): void {
     .reverse();
   for (const path of mounts) unmount(path);
   rmSync(folder, { recursive: true, force: true });
+}
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path).ino;
+  } catch {
+    return undefined; // it has gone
+  }
 }
 
 function listFolder(folder: string): string[] {
