@@ -1,4 +1,4 @@
-// Runs every suite in processes of their own, and ends with one line that counts them all.
+// Runs every suite in processes of their own, and ends with what failed, once more, and one line that counts them all.
 // Usage: run-tests.mjs [unit|simulation|mutation|integration …]
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
@@ -13,6 +13,8 @@ const suites = [
 ];
 const wanted = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, as mocha told it: shown last, where the reader of a long output looks. */
+const failures = [];
 
 for (const { name, folders, lanes } of suites) {
   if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
@@ -22,6 +24,7 @@ for (const { name, folders, lanes } of suites) {
   if (lanes === undefined) await runCounted(name, files, (text) => process.stdout.write(text));
   else await runInLanes(files, lanes);
 }
+if (failures.length > 0) console.log(`\n=== failed ===\n${failures.join("\n")}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 ? 0 : 1);
 
@@ -42,31 +45,31 @@ async function runInLanes(files, lanes) {
 }
 
 async function runCounted(name, files, print) {
-  const { code, counts } = await run(files, print);
-  if (counts === undefined) {
-    total.failed += 1;
-    print(`${name} ended without a result (exit code ${code})\n`);
-    return;
-  }
-  total.passed += counts.passed;
-  total.failed += counts.failed;
-  total.skipped += counts.skipped;
-  if (code !== 0 && counts.failed === 0) total.failed += 1;
+  const { code, counts, output } = await run(files, print);
+  total.passed += counts?.passed ?? 0;
+  total.skipped += counts?.skipped ?? 0;
+  // A run that ends badly although no test failed is a failure too.
+  total.failed += counts?.failed || (code === 0 && counts ? 0 : 1);
+  if (code === 0 && counts?.failed === 0) return;
+  if (counts === undefined) print(`${name} ended without a result (exit code ${code})\n`);
+  const told = output.search(/^ +\d+ failing$/m);
+  failures.push(`--- ${name} (exit code ${code})\n${told >= 0 ? output.slice(told) : output.slice(-4096)}`);
 }
 
 function run(files, print) {
   return new Promise((resolve) => {
     const child = spawn("node_modules/.bin/mocha", files, { stdio: ["ignore", "pipe", "pipe"] });
-    let tail = "";
-    child.stdout.on("data", (chunk) => {
-      print(chunk.toString());
-      tail = (tail + chunk.toString()).slice(-4096);
-    });
-    child.stderr.on("data", (chunk) => print(chunk.toString()));
+    let output = "";
+    const take = (chunk) => {
+      print(chunk);
+      output = (output + chunk).slice(-65_536);
+    };
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", take);
     child.on("close", (code) => {
-      const match = [...tail.matchAll(/^(\d+) passed, (\d+) failed, (\d+) skipped$/gm)].at(-1);
+      const match = [...output.matchAll(/^(\d+) passed, (\d+) failed, (\d+) skipped$/gm)].at(-1);
       resolve({
         code,
+        output,
         counts: match && {
           passed: Number(match[1]),
           failed: Number(match[2]),
