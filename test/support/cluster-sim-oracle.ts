@@ -4,7 +4,8 @@ import type { LogWrite } from "../../src/raft/storage/raft-storage.ts";
 import { encodeObject } from "../../src/store/object-codecs.ts";
 import { tableNames } from "../../src/store/objects.ts";
 import type { StoreView } from "../../src/store/store-view.ts";
-import { type LogContents, type SimDisk, termIn } from "./sim-disk.ts";
+import { type LogContents, termIn } from "./log-contents.ts";
+import type { SimDisk } from "./sim-disk.ts";
 
 interface AppliedAt {
   readonly term: number;

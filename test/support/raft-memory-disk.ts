@@ -1,32 +1,17 @@
 import { assert } from "../../src/base/assert.ts";
 import { ClusterError } from "../../src/base/errors.ts";
-import type { Entry, HardState } from "../../src/raft/core/types.ts";
-import type {
-  LoadedLog,
-  LogPosition,
-  LogWrite,
-  RaftStorage,
-} from "../../src/raft/storage/raft-storage.ts";
+import type { LoadedLog, LogPosition, RaftStorage } from "../../src/raft/storage/raft-storage.ts";
 import type {
   SnapshotInfo,
   SnapshotStore,
   StoredSnapshot,
 } from "../../src/raft/storage/snapshot-store.ts";
-
-interface Contents {
-  readonly hardState: HardState;
-  readonly truncated: LogPosition;
-  readonly entries: readonly Entry[];
-}
+import { afterWrite, compacted, emptyLog, type LogContents } from "./log-contents.ts";
 
 /** A disk of one member: survives its node, and loses what was not synced at `crash()`. */
 export class MemoryDisk {
-  #written: Contents = {
-    hardState: { term: 0, vote: 0, commit: 0 },
-    truncated: { index: 0, term: 0 },
-    entries: [],
-  };
-  #synced: Contents = this.#written;
+  #written: LogContents = emptyLog;
+  #synced: LogContents = this.#written;
   readonly snapshots = new MemorySnapshots();
   /** Fails the next writes with this error. */
   failure: Error | undefined;
@@ -37,7 +22,10 @@ export class MemoryDisk {
   open(): RaftStorage {
     let busy = false;
     let failed = false;
-    const change = async (sync: boolean, next: (now: Contents) => Contents): Promise<void> => {
+    const change = async (
+      sync: boolean,
+      next: (now: LogContents) => LogContents,
+    ): Promise<void> => {
       assert(!busy, "the raft log takes one write at a time");
       busy = true;
       try {
@@ -56,7 +44,7 @@ export class MemoryDisk {
     };
     return {
       load: (): LoadedLog => this.#written,
-      write: (write) => change(write.sync, (now) => applyWrite(now, write)),
+      write: (write) => change(write.sync, (now) => afterWrite(now, write)),
       compact: (index) => change(true, (now) => compacted(now, index)),
       close: async () => {},
     };
@@ -73,26 +61,6 @@ export class MemoryDisk {
   get truncated(): LogPosition {
     return this.#written.truncated;
   }
-}
-
-function applyWrite(now: Contents, { hardState, entries, restart }: LogWrite): Contents {
-  const truncated = restart ?? now.truncated;
-  const kept = restart === undefined ? now.entries : [];
-  const first = entries[0]?.index ?? truncated.index + kept.length + 1;
-  const keep = first - truncated.index - 1;
-  assert(keep >= 0 && keep <= kept.length, `entry ${first} does not continue the log`);
-  const all = entries.length === 0 ? kept : [...kept.slice(0, keep), ...entries];
-  const state = hardState ?? now.hardState;
-  assert(state.commit <= truncated.index + all.length, "commit is beyond the log");
-  return { hardState: state, truncated, entries: all };
-}
-
-function compacted(now: Contents, index: number): Contents {
-  const count = index - now.truncated.index;
-  if (count <= 0) return now;
-  const last = now.entries[count - 1];
-  assert(last !== undefined, `cannot compact to ${index}`);
-  return { ...now, truncated: { index, term: last.term }, entries: now.entries.slice(count) };
 }
 
 /** Snapshots in memory. */

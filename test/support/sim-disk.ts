@@ -1,32 +1,19 @@
 import { assert } from "../../src/base/assert.ts";
 import { ClusterError } from "../../src/base/errors.ts";
 import { type Random, randomInteger } from "../../src/base/random.ts";
-import type { Entry, HardState } from "../../src/raft/core/types.ts";
-import type { LogPosition, LogWrite, RaftStorage } from "../../src/raft/storage/raft-storage.ts";
+import type { LogWrite, RaftStorage } from "../../src/raft/storage/raft-storage.ts";
 import type {
   SnapshotInfo,
   SnapshotStore,
   StoredSnapshot,
 } from "../../src/raft/storage/snapshot-store.ts";
+import { afterWrite, compacted, emptyLog, type LogContents, termIn } from "./log-contents.ts";
 import type { SimProcess, Timeline } from "./sim-timeline.ts";
-
-/** What a log holds; never changed, only replaced. */
-export interface LogContents {
-  readonly hardState: HardState;
-  readonly truncated: LogPosition;
-  readonly entries: readonly Entry[];
-}
 
 interface StoredFile {
   readonly snapshot: StoredSnapshot;
   readonly chunks: readonly Uint8Array[];
 }
-
-const empty: LogContents = {
-  hardState: { term: 0, vote: 0, commit: 0 },
-  truncated: { index: 0, term: 0 },
-  entries: [],
-};
 
 /**
  * A host's disk, as LevelDB and files of snapshots are: writes go one after another and each is whole or not there; a power loss
@@ -42,7 +29,7 @@ export class SimDisk {
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #syncs: boolean;
-  #synced: LogContents = empty;
+  #synced: LogContents = emptyLog;
   /** Writes since then, oldest first. */
   #unsynced: LogContents[] = [];
   #inFlight: { readonly change: (now: LogContents) => LogContents } | undefined;
@@ -185,30 +172,4 @@ function diskError(fault: "EIO" | "ENOSPC"): ClusterError {
 
 function fileName({ index, term }: SnapshotInfo): string {
   return `${index}-${term}`;
-}
-
-/** The term that a log has at this index; undefined when it is not there (or compacted). */
-export function termIn({ truncated, entries }: LogContents, index: number): number | undefined {
-  if (index === truncated.index) return truncated.term;
-  return entries[index - truncated.index - 1]?.term;
-}
-
-function afterWrite(now: LogContents, { hardState, entries, restart }: LogWrite): LogContents {
-  const truncated = restart ?? now.truncated;
-  const kept = restart === undefined ? now.entries : [];
-  const first = entries[0]?.index ?? truncated.index + kept.length + 1;
-  const keep = first - truncated.index - 1;
-  assert(keep >= 0 && keep <= kept.length, `entry ${first} does not continue the log`);
-  const all = entries.length === 0 ? kept : [...kept.slice(0, keep), ...entries];
-  const state = hardState ?? now.hardState;
-  assert(state.commit <= truncated.index + all.length, "the commit index is beyond the log");
-  return { hardState: state, truncated, entries: all };
-}
-
-function compacted(now: LogContents, index: number): LogContents {
-  const count = index - now.truncated.index;
-  if (count <= 0) return now;
-  const last = now.entries[count - 1];
-  assert(last !== undefined, `cannot compact to ${index}`);
-  return { ...now, truncated: { index, term: last.term }, entries: now.entries.slice(count) };
 }
