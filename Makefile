@@ -1,5 +1,5 @@
 # Each target installs what it needs first; a bare Debian 12 with Node 20 and root is enough.
-.PHONY: demo test bench bench-swarm bench-orchestrate bench-scheduler bench-failover bench-raft bench-large-state compatibility deps build
+.PHONY: demo test bench bench-startup bench-swarm bench-orchestrate bench-scheduler bench-failover bench-raft bench-large-state compatibility deps build
 .NOTPARALLEL:
 
 # `make demo KEEP=1` leaves the cluster up.
@@ -27,6 +27,10 @@ bench-scheduler: build
 # Writes a second beside Debian's etcd.
 bench-raft: build
 	@node dist/bench/raft.js
+
+# `skep --help` beside node alone.
+bench-startup: build
+	@node dist/bench/startup.js
 
 # 100,000 tasks: memory, a new manager, a restart.
 bench-large-state: build

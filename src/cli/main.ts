@@ -4,7 +4,7 @@ import { ApiClient } from "./client.ts";
 import { hostOf, makeProgram } from "./program.ts";
 import { problemText, type Session } from "./session.ts";
 
-await main(process.argv.slice(2));
+void main(process.argv.slice(2));
 
 /** Exit codes as docker's: 0, 1 when the daemon says no, 125 for wrong usage. */
 async function main(argv: readonly string[]): Promise<void> {
