@@ -1,9 +1,7 @@
 import { networkInterfaces } from "node:os";
 import { sleep } from "../base/clock.ts";
-import { ClusterError, errorMessage, isClusterError } from "../base/errors.ts";
+import { ClusterError, errorMessage } from "../base/errors.ts";
 import { parseSubnet, splitHostPort } from "../base/ip.ts";
-import { joinCluster } from "../ca/ca-client.ts";
-import { parseJoinToken } from "../ca/join-token.ts";
 import { KeyFile } from "../ca/key-file.ts";
 import { readBackup } from "../manager/backup.ts";
 import { makeCluster } from "../manager/cluster-init.ts";
@@ -18,6 +16,7 @@ import { isTokenOfOwnCluster } from "./follow-managers.ts";
 import { addressesAlone, checkWasManager } from "./force-new-cluster.ts";
 import { lockedError, lockedLeaveError, lockedState, notStartedError } from "./locked.ts";
 import { Member, type MemberDeps } from "./member.ts";
+import { checkJoinToken, requestMembership, withSwarmPort } from "./request-membership.ts";
 import { newMember, seedRaft } from "./restore.ts";
 import type { MemberState } from "./state-dir.ts";
 
@@ -207,24 +206,24 @@ export class Swarm {
       const { joinToken, remoteAddresses } = options;
       const present = this.#member;
       if (present?.isCutOff && isTokenOfOwnCluster(present.identity(), joinToken)) {
-        return await present.follow(remoteAddresses.map((address) => withPort(address)));
+        return await present.follow(remoteAddresses.map(withSwarmPort));
       }
       this.#refuseMember();
-      asDockerTells(() => parseJoinToken(joinToken));
+      checkJoinToken(joinToken);
       const addresses = this.#addresses(
         options.advertiseAddress,
         options.listenAddress,
         options.dataPathAddress,
       );
       const { stateDir, clock } = this.#deps;
-      const identity = await this.#certificate(options, signal);
+      const identity = await requestMembership(options, clock, signal);
       const state: MemberState = {
         formatVersion: 1,
         nodeId: identity.nodeId,
         clusterId: identity.clusterId,
         ...addresses,
         raftId: 0,
-        managers: remoteAddresses.map((address) => withPort(address)),
+        managers: remoteAddresses.map(withSwarmPort),
       };
       this.#pending = true;
       try {
@@ -320,29 +319,6 @@ export class Swarm {
     }
   }
 
-  async #certificate(options: JoinSwarmOptions, signal: AbortSignal) {
-    let last: unknown = new ClusterError(
-      "INVALID_ARGUMENT",
-      "at least 1 RemoteAddr is required to join",
-    );
-    for (const remote of options.remoteAddresses) {
-      signal.throwIfAborted();
-      try {
-        return await joinCluster(
-          {
-            address: withPort(remote),
-            token: options.joinToken,
-            availability: options.availability,
-          },
-          { clock: this.#deps.clock },
-        );
-      } catch (error) {
-        last = isClusterError(error, "FAILED_PRECONDITION") ? unknownError(error) : error;
-      }
-    }
-    throw last;
-  }
-
   #addresses(advertise: string, listen: string, dataPath: string) {
     const wanted = advertise || this.#deps.config.defaultAdvertiseAddress;
     return chooseAddresses({ advertise: wanted, listen, dataPath }, networkInterfaces());
@@ -370,11 +346,6 @@ export class Swarm {
   }
 }
 
-function withPort(address: string): string {
-  const { host, port } = splitHostPort(address, defaultSwarmPort);
-  return `${host}:${port}`;
-}
-
 function leaveWarning(managers: number): string {
   const start =
     "You are attempting to leave the swarm on a node that is participating as a manager. ";
@@ -382,17 +353,4 @@ function leaveWarning(managers: number): string {
   return managers <= 1
     ? `${start}Removing the last manager erases all current state of the swarm. ${end}`
     : `${start}The only way to restore a swarm that has lost consensus is to reinitialize it with \`--force-new-cluster\`. ${end}`;
-}
-
-// Docker has no code for a token that is malformed or of another cluster: its API answers 500, and clients know it so.
-function asDockerTells<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw isClusterError(error) ? unknownError(error) : error;
-  }
-}
-
-function unknownError(error: ClusterError): ClusterError {
-  return new ClusterError("UNKNOWN", error.message, { cause: error });
 }
