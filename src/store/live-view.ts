@@ -5,7 +5,6 @@ import type { Task } from "../gen/skep/Task.ts";
 import type { ObjectOf, TableName } from "./objects.ts";
 import type { NamedTable, StoreView } from "./store-view.ts";
 import { type Tables, tableOf } from "./tables/tables.ts";
-import { slotKey } from "./tables/task-table.ts";
 
 /** The tables as a view. */
 export class LiveView implements StoreView {
@@ -55,7 +54,7 @@ export class LiveView implements StoreView {
   }
 
   tasksOfSlot(serviceId: string, slot: number): readonly Task[] {
-    return [...this.#tables.task.bySlot.get(slotKey(serviceId, slot))];
+    return [...this.#tables.task.bySlot.get(serviceId, slot)];
   }
 
   servicesUsingNetwork(networkId: string): readonly Service[] {

@@ -1,5 +1,5 @@
 import { type MessageCodec, messageCodec } from "../rpc/load-proto.ts";
-import type { InputOf, ObjectOf, TableName } from "./objects.ts";
+import { type InputOf, type ObjectOf, type TableName, tableNames } from "./objects.ts";
 
 /** Encoder and decoder of each table's objects. */
 export const objectCodecs: { readonly [T in TableName]: MessageCodec<InputOf[T], ObjectOf[T]> } = {
@@ -22,6 +22,11 @@ export const objectField: Readonly<Record<TableName, number>> = {
   secret: 8,
   config: 9,
 };
+
+/** The table of each field of `objectField`. */
+export const tableOfField: ReadonlyMap<number, TableName> = new Map(
+  tableNames.map((table) => [objectField[table], table]),
+);
 
 /** The full decoded form of an object that was put together by hand. */
 export function completeObject<T extends TableName>(table: T, input: InputOf[T]): ObjectOf[T] {

@@ -5,9 +5,10 @@ import type {
   StoreSnapshotChunkInput,
 } from "../gen/skep/StoreSnapshotChunk.ts";
 import { messageCodec } from "../rpc/load-proto.ts";
-import { encodeObject, objectField } from "./object-codecs.ts";
+import { objectField, tableOfField } from "./object-codecs.ts";
 import type { ObjectOf, TableName } from "./objects.ts";
-import { bytesField } from "./wire.ts";
+import type { SharingCodec } from "./sharing-codec.ts";
+import { bytesField, FieldReader } from "./wire.ts";
 
 // A snapshot is a run of frames, each a 4-byte length and a StoreSnapshotChunk; the first one carries version and index, an empty
 // one ends it. Frames need not match the chunks they travel in.
@@ -18,7 +19,7 @@ const frameBytes = 32 * 1024;
 const chunkBytesMax = 1024 * 1024;
 const frameBytesMax = 64 * 1024 * 1024;
 
-const codec = messageCodec<StoreSnapshotChunkInput, StoreSnapshotChunk>("StoreSnapshotChunk");
+const header = messageCodec<StoreSnapshotChunkInput, StoreSnapshotChunk>("StoreSnapshotChunk");
 
 /** All objects of one table. */
 export type TableContent = {
@@ -29,13 +30,14 @@ export type TableContent = {
 export async function* writeSnapshot(
   index: number,
   content: readonly { readonly table: TableName; readonly objects: readonly object[] }[],
+  codec: SharingCodec,
 ): AsyncGenerator<Uint8Array, void, void> {
-  yield frame([codec.encode({ formatVersion, appliedIndex: index })]);
+  yield frame([header.encode({ formatVersion, appliedIndex: index })]);
   let parts: Uint8Array[] = [];
   let bytes = 0;
   for (const { table, objects } of content) {
     for (const object of objects) {
-      const encoded = encodeObject(table, object);
+      const encoded = codec.encode(table, object);
       parts.push(...bytesField(objectField[table], encoded));
       bytes += encoded.length;
       if (bytes < frameBytes) continue;
@@ -56,28 +58,45 @@ export async function* writeSnapshot(
 export async function readSnapshot(
   chunks: AsyncIterable<Uint8Array>,
   put: <T extends TableName>(table: T, object: ObjectOf[T]) => void,
+  codec: SharingCodec,
 ): Promise<number> {
   let index: number | undefined;
   for await (const body of frames(chunks)) {
-    const chunk = decode(body);
     if (index === undefined) {
-      if (chunk.formatVersion !== formatVersion) {
-        throw damaged(`format ${chunk.formatVersion} is not ${formatVersion}`);
-      }
-      index = chunk.appliedIndex;
+      index = indexOf(body);
       continue;
     }
-    for (const object of chunk.clusters) put("cluster", object);
-    for (const object of chunk.nodes) put("node", object);
-    for (const object of chunk.services) put("service", object);
-    for (const object of chunk.tasks) put("task", object);
-    for (const object of chunk.networks) put("network", object);
-    for (const object of chunk.secrets) put("secret", object);
-    for (const object of chunk.configs) put("config", object);
+    readObjects(body, put, codec);
     await setImmediate();
   }
   if (index === undefined) throw damaged("it has no header");
   return index;
+}
+
+function indexOf(body: Uint8Array): number {
+  try {
+    const { formatVersion: found, appliedIndex } = header.decode(body);
+    if (found === formatVersion) return appliedIndex;
+    throw damaged(`format ${found} is not ${formatVersion}`);
+  } catch (error) {
+    throw error instanceof ClusterError ? error : unreadable(error);
+  }
+}
+
+function readObjects(
+  body: Uint8Array,
+  put: <T extends TableName>(table: T, object: ObjectOf[T]) => void,
+  codec: SharingCodec,
+): void {
+  const reader = new FieldReader(body);
+  try {
+    while (reader.next()) {
+      const table = tableOfField.get(reader.field);
+      if (table !== undefined) put(table, codec.decode(table, reader.content()));
+    }
+  } catch (error) {
+    throw unreadable(error);
+  }
 }
 
 async function* frames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
@@ -109,12 +128,8 @@ function* sliced(bytes: Buffer): Generator<Uint8Array, void, void> {
   }
 }
 
-function decode(body: Uint8Array): StoreSnapshotChunk {
-  try {
-    return codec.decode(body);
-  } catch (error) {
-    throw damaged("a frame cannot be read", error);
-  }
+function unreadable(cause: unknown): ClusterError {
+  return damaged("a frame cannot be read", cause);
 }
 
 function damaged(why: string, cause?: unknown): ClusterError {

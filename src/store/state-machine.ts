@@ -6,6 +6,8 @@ import { deepFreeze } from "./deep-freeze.ts";
 import { LiveView } from "./live-view.ts";
 import { type ObjectOf, type StoreEvent, type TableName, tableNames } from "./objects.ts";
 import { shareParts } from "./share-parts.ts";
+import { shareWithOthers } from "./share-with-others.ts";
+import { SharingCodec } from "./sharing-codec.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot.ts";
 import { decodeEntry, type StoreChange } from "./store-entry.ts";
 import { createTables, type Tables, tableOf } from "./tables/tables.ts";
@@ -28,6 +30,8 @@ interface Stamp {
  */
 export class StoreStateMachine {
   readonly #listener: StateListener;
+  /** Also for those who propose to this state: what it knows of specs serves both ways. */
+  readonly codec = new SharingCodec();
   #tables: Tables = createTables();
   #index = 0;
 
@@ -52,7 +56,7 @@ export class StoreStateMachine {
   apply(entry: { readonly index: number; readonly data: Uint8Array }): number {
     this.#index = entry.index;
     if (entry.data.length === 0) return entry.index;
-    const { changes, proposedAtMs } = decodeEntry(entry.data);
+    const { changes, proposedAtMs } = decodeEntry(entry.data, this.codec);
     checkChanges(this.#tables, changes);
     // Every object of the entry has the same version and time: one of each serves all.
     const stamp = { version: { index: entry.index }, now: toTimestamp(proposedAtMs) };
@@ -68,18 +72,19 @@ export class StoreStateMachine {
       table,
       objects: [...tableOf(this.#tables, table).values()],
     }));
-    return writeSnapshot(this.#index, objects);
+    return writeSnapshot(this.#index, objects, this.codec);
   }
 
   /** Replaces the state by a snapshot's. DATA_LOSS, and the old state stays, when the snapshot is damaged. */
   async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const tables = createTables();
     let before: Meta | undefined;
-    const index = await readSnapshot(chunks, (table, object) => {
+    const put = <T extends TableName>(table: T, object: ObjectOf[T]): void => {
       // Neighbours were often made or changed together.
       if (object.meta !== null) before = shareParts(object.meta, before);
-      tableOf(tables, table).put(deepFreeze(shareParts(object, likeOf(tables, object))));
-    });
+      tableOf(tables, table).put(deepFreeze(shareWithOthers(object, undefined, tables)));
+    };
+    const index = await readSnapshot(chunks, put, this.codec);
     this.#tables = tables;
     this.#index = index;
     this.#listener.onReset();
@@ -96,8 +101,8 @@ export class StoreStateMachine {
     }
     const before = tableOf(this.#tables, change.table).get(change.object.id);
     const meta: Meta = { version, createdAt: before?.meta?.createdAt ?? now, updatedAt: now };
-    const changed = withSpecVersion({ ...change.object, meta }, version.index);
-    const object = deepFreeze(shareParts(changed, before ?? likeOf(this.#tables, changed)));
+    const changed = withSpecVersion(withMeta(change.object, meta), version.index);
+    const object = deepFreeze(shareWithOthers(changed, before, this.#tables));
     const previous = tableOf(this.#tables, change.table).put(object);
     return {
       kind: previous === undefined ? "create" : "update",
@@ -108,18 +113,17 @@ export class StoreStateMachine {
   }
 }
 
+// In place, as the object was decoded for us alone: a copy with a field replaced would have a hidden class of its own once it is frozen
+// (V8 of Node 20), which takes more memory than the object.
+function withMeta<O extends ObjectOf[TableName]>(object: O, meta: Meta): O {
+  object.meta = meta;
+  return object;
+}
+
 /** A service whose spec version is left open has the version of this very write. */
 function withSpecVersion<O extends ObjectOf[TableName]>(object: O, index: number): O {
   if (!("endpoint" in object && "previousSpec" in object)) return object;
   return object.specVersion === null ? { ...object, specVersion: { index } } : object;
-}
-
-/** An object that probably has parts like the new one's: another task of its service. */
-function likeOf<O extends ObjectOf[TableName]>(tables: Tables, object: O): O | undefined {
-  if (!("serviceId" in object)) return undefined;
-  const [first] = tables.task.byService.get(object.serviceId);
-  // An object with a service id is a task, as the table's are.
-  return first as O | undefined;
 }
 
 function createEvent<T extends TableName>(table: T, object: ObjectOf[T]): StoreEvent {

@@ -1,10 +1,8 @@
 import { ClusterError } from "../base/errors.ts";
-import type { StoreAction } from "../gen/skep/StoreAction.ts";
-import type { StoreEntry, StoreEntryInput } from "../gen/skep/StoreEntry.ts";
-import { messageCodec } from "../rpc/load-proto.ts";
-import { encodeObject, objectField } from "./object-codecs.ts";
+import { objectField, tableOfField } from "./object-codecs.ts";
 import type { ObjectOf, TableName } from "./objects.ts";
-import { bytesField, numberField } from "./wire.ts";
+import { SharingCodec } from "./sharing-codec.ts";
+import { bytesField, FieldReader, numberField } from "./wire.ts";
 
 /** One change of one object. `expectedIndex` is the version it was decided on; 0 for a creation. */
 export type StoreChange = {
@@ -17,53 +15,65 @@ export type StoreChange = {
   };
 }[TableName];
 
-const entryCodec = messageCodec<StoreEntryInput, StoreEntry>("StoreEntry");
-const kindNumber = { create: 0, update: 1, remove: 2 } as const;
-const kindOfAction = {
-  STORE_CREATE: "create",
-  STORE_UPDATE: "update",
-  STORE_REMOVE: "remove",
-} as const;
+const kinds = ["create", "update", "remove"] as const; // as numbered by StoreActionKind
+/** Fields of `StoreEntry` and `StoreAction` (store.proto). */
+const fields = { actions: 1, proposedAtMs: 2, kind: 1, expectedIndex: 2 } as const;
 
 /** The changes as a `StoreEntry`: what is proposed to raft. */
-export function encodeEntry(changes: readonly StoreChange[], proposedAtMs: number): Buffer {
-  const parts = changes.flatMap((change) => bytesField(1, encodeAction(change)));
-  return Buffer.concat([...parts, numberField(2, Math.floor(proposedAtMs))]);
+export function encodeEntry(
+  changes: readonly StoreChange[],
+  proposedAtMs: number,
+  codec: SharingCodec = new SharingCodec(),
+): Buffer {
+  const parts = changes.flatMap((change) =>
+    bytesField(fields.actions, encodeAction(change, codec)),
+  );
+  return Buffer.concat([...parts, numberField(fields.proposedAtMs, Math.floor(proposedAtMs))]);
 }
 
 /** Reads a `StoreEntry`. INTERNAL when it is none. */
-export function decodeEntry(data: Uint8Array): {
+export function decodeEntry(
+  data: Uint8Array,
+  codec: SharingCodec = new SharingCodec(),
+): {
   readonly changes: readonly StoreChange[];
   readonly proposedAtMs: number;
 } {
-  const entry = decode(data);
-  return { changes: entry.actions.map(changeOf), proposedAtMs: entry.proposedAtMs };
-}
-
-function encodeAction(change: StoreChange): Buffer {
-  const object = change.kind === "remove" ? { id: change.object.id } : change.object;
-  return Buffer.concat([
-    numberField(1, kindNumber[change.kind]),
-    numberField(2, change.expectedIndex),
-    ...bytesField(objectField[change.table], encodeObject(change.table, object)),
-  ]);
-}
-
-function decode(data: Uint8Array): StoreEntry {
+  const changes: StoreChange[] = [];
+  let proposedAtMs = 0;
   try {
-    return entryCodec.decode(data);
+    const reader = new FieldReader(data);
+    while (reader.next()) {
+      if (reader.field === fields.actions) changes.push(decodeAction(reader.content(), codec));
+      else if (reader.field === fields.proposedAtMs) proposedAtMs = reader.value;
+    }
   } catch (error) {
     throw new ClusterError("INTERNAL", "the log entry is not a store entry", { cause: error });
   }
+  return { changes, proposedAtMs };
 }
 
-function changeOf(action: StoreAction): StoreChange {
-  const kind = kindOfAction[action.kind];
-  const { expectedIndex } = action;
-  for (const table of Object.keys(objectField) as TableName[]) {
-    const object = action[table];
-    // Table and object belong together because both were read by the same key.
-    if (object) return { kind, table, expectedIndex, object } as StoreChange;
+function encodeAction(change: StoreChange, codec: SharingCodec): Buffer {
+  const object = change.kind === "remove" ? { id: change.object.id } : change.object;
+  return Buffer.concat([
+    numberField(fields.kind, kinds.indexOf(change.kind)),
+    numberField(fields.expectedIndex, change.expectedIndex),
+    ...bytesField(objectField[change.table], codec.encode(change.table, object)),
+  ]);
+}
+
+function decodeAction(data: Uint8Array, codec: SharingCodec): StoreChange {
+  const reader = new FieldReader(data);
+  let kind: StoreChange["kind"] | undefined = "create";
+  let expectedIndex = 0;
+  let change: { table: TableName; object: ObjectOf[TableName] } | undefined;
+  while (reader.next()) {
+    const table = tableOfField.get(reader.field);
+    if (table !== undefined) change = { table, object: codec.decode(table, reader.content()) };
+    else if (reader.field === fields.kind) kind = kinds[reader.value];
+    else if (reader.field === fields.expectedIndex) expectedIndex = reader.value;
   }
-  throw new ClusterError("INTERNAL", "the log entry has an action without an object");
+  if (change === undefined || kind === undefined) throw new RangeError("an action of nothing");
+  // Table and object belong together because one codec read both.
+  return { kind, expectedIndex, ...change } as StoreChange;
 }

@@ -4,7 +4,7 @@ import { KeyedMutex } from "../base/keyed-mutex.ts";
 import type { Logger } from "../base/log.ts";
 import type { StoreEvent } from "./objects.ts";
 import { StoreStateMachine } from "./state-machine.ts";
-import { encodeEntry } from "./store-entry.ts";
+import { encodeEntry, type StoreChange } from "./store-entry.ts";
 import type { StoreView, Transaction } from "./store-view.ts";
 import { OverlayTransaction } from "./transaction.ts";
 
@@ -64,7 +64,7 @@ export class Store {
   async commit(tx: Pick<OverlayTransaction, "changes">): Promise<void> {
     const changes = tx.changes();
     if (changes.length === 0) return;
-    await this.#deps.proposer.propose(encodeEntry(changes, this.#deps.clock.now()));
+    await this.#deps.proposer.propose(this.#encode(changes));
   }
 
   /**
@@ -135,7 +135,7 @@ export class Store {
   ): Promise<void> {
     const changes = tx.changes();
     if (changes.length === 0) return;
-    const data = encodeEntry(changes, this.#deps.clock.now());
+    const data = this.#encode(changes);
     if (data.length > batchBytesMax && group.length > 1) {
       const middle = Math.ceil(group.length / 2);
       for (const half of [group.slice(0, middle), group.slice(middle)]) {
@@ -153,6 +153,10 @@ export class Store {
         for (const change of group) change(redo);
       });
     }
+  }
+
+  #encode(changes: readonly StoreChange[]): Buffer {
+    return encodeEntry(changes, this.#deps.clock.now(), this.stateMachine.codec);
   }
 
   #tell<L>(listeners: ReadonlySet<L>, call: (listener: L) => void): void {

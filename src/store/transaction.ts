@@ -11,7 +11,6 @@ import { alreadyExists, nameTaken, outOfDate } from "./refusals.ts";
 import type { StoreChange } from "./store-entry.ts";
 import type { NamedTable, Transaction } from "./store-view.ts";
 import { createTables, type Tables, tableOf } from "./tables/tables.ts";
-import { slotKey } from "./tables/task-table.ts";
 
 /** Changes on top of tables that stay as they are. Each object is written at most once, however often it was touched. */
 export class OverlayTransaction implements Transaction {
@@ -119,7 +118,7 @@ export class OverlayTransaction implements Transaction {
   }
 
   tasksOfSlot(serviceId: string, slot: number): readonly Task[] {
-    return this.#merged("task", (tables) => tables.task.bySlot.get(slotKey(serviceId, slot)));
+    return this.#merged("task", (tables) => tables.task.bySlot.get(serviceId, slot));
   }
 
   servicesUsingNetwork(networkId: string): readonly Service[] {

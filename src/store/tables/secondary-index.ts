@@ -4,16 +4,21 @@ const none: readonly never[] = [];
  * Finds objects by something else than their id; an object may stand under several keys. One that is alone under its key, as nearly
  * every task in its slot, costs no map of its own.
  */
-export class SecondaryIndex<T extends { readonly id: string }> {
-  readonly #keysOf: (object: T) => readonly string[];
-  readonly #groups = new Map<string, T | Map<string, T>>();
+export class SecondaryIndex<T extends { readonly id: string }, K extends string | number = string> {
+  readonly #keysOf: (object: T) => readonly K[];
+  readonly #groups = new Map<K, T | Map<string, T>>();
 
-  constructor(keysOf: (object: T) => readonly string[]) {
+  constructor(keysOf: (object: T) => readonly K[]) {
     this.#keysOf = keysOf;
   }
 
+  /** How many keys have an object. */
+  get size(): number {
+    return this.#groups.size;
+  }
+
   /** The objects under a key, in the order in which they came under it. To be read at once. */
-  get(key: string): Iterable<T> {
+  get(key: K): Iterable<T> {
     const group = this.#groups.get(key);
     if (group === undefined) return none;
     return group instanceof Map ? group.values() : [group];
@@ -29,7 +34,7 @@ export class SecondaryIndex<T extends { readonly id: string }> {
     if (next !== undefined) for (const key of newKeys) this.#add(key, next);
   }
 
-  #add(key: string, object: T): void {
+  #add(key: K, object: T): void {
     const group = this.#groups.get(key);
     if (group instanceof Map) {
       group.set(object.id, object);
@@ -41,7 +46,7 @@ export class SecondaryIndex<T extends { readonly id: string }> {
     }
   }
 
-  #remove(key: string, id: string): void {
+  #remove(key: K, id: string): void {
     const group = this.#groups.get(key);
     if (!(group instanceof Map)) {
       if (group?.id === id) this.#groups.delete(key);

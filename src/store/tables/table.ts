@@ -1,17 +1,20 @@
-import type { SecondaryIndex } from "./secondary-index.ts";
+/** What a table keeps up to date with its objects. */
+export interface TableIndex<T> {
+  replace(previous: T | undefined, next: T | undefined): void;
+}
 
 interface TableOptions<T extends { readonly id: string }> {
   /** Given for tables whose names are unique, without regard to case; an empty name is not held. */
   readonly nameOf?: (object: T) => string;
-  readonly indexes?: readonly SecondaryIndex<T>[];
+  readonly indexes?: readonly TableIndex<T>[];
 }
 
-/** One kind of object in memory, with its indexes. Checks nothing: see `check-actions.ts`. */
+/** One kind of object in memory, with its indexes. Checks nothing: see `check-changes.ts`. */
 export class Table<T extends { readonly id: string }> {
   readonly #objects = new Map<string, T>();
   readonly #idOfName = new Map<string, string>();
   readonly #nameOf: ((object: T) => string) | undefined;
-  readonly #indexes: readonly SecondaryIndex<T>[];
+  readonly #indexes: readonly TableIndex<T>[];
 
   constructor(options: TableOptions<T> = {}) {
     this.#nameOf = options.nameOf;
