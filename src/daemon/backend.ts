@@ -4,16 +4,15 @@ import type { Random } from "../base/random.ts";
 import type { LogMessage } from "../gen/skep/LogMessage.ts";
 import { toTimestamp } from "../model/time.ts";
 import type { ClusterApi } from "../rest/backend/cluster-api.ts";
-import type { LocalVolumes, VolumeData } from "../rest/backend/volumes.ts";
 import type { Backend, LocalNetworkData, LocalNode, ServiceLogsRequest } from "../rest/backend.ts";
 import { serviceDefinition } from "../rpc/load-proto.ts";
-import type { Volume, Volumes } from "../worker/volumes.ts";
 import { makeBackup } from "./backup.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { HostParts } from "./host-parts.ts";
 import { NodeContainers } from "./local-containers.ts";
 import type { LocalEvents } from "./local-events.ts";
 import { NodeImages } from "./local-images.ts";
+import { NodeVolumes } from "./local-volumes.ts";
 import { nodeInfo, versionData } from "./node-info.ts";
 import type { Swarm } from "./swarm.ts";
 
@@ -67,12 +66,11 @@ function makeLocalNode(deps: BackendDeps): LocalNode {
     containers: new NodeContainers({
       runtime: host.runtime,
       images: host.images,
-      volumes: host.volumes,
       worker: () => swarm.member()?.worker(),
       events,
       clock,
     }),
-    volumes: localVolumes(host.volumes, deps),
+    volumes: new NodeVolumes(host.volumes, random),
     networks: async () => localNetworks(config),
     events: (sinceMs, signal) => events.follow(sinceMs, signal),
     serviceLogs: (request, signal) => serviceLogs(swarm, request, signal),
@@ -110,51 +108,6 @@ function managerOf(swarm: Swarm) {
     throw new ClusterError("UNAVAILABLE", "this node is not a swarm manager; ask one that is");
   }
   return manager;
-}
-
-function localVolumes(volumes: Volumes, { host, events }: BackendDeps): LocalVolumes {
-  const usersOf = (volume: Volume): string[] =>
-    host.runtime
-      .list()
-      .filter(({ id }) =>
-        host.runtime.spec(id).mounts.some(({ source }) => source === volume.mountpoint),
-      )
-      .map(({ id }) => id);
-  const dataOf = (volume: Volume): VolumeData => ({
-    ...volume,
-    driver: "local",
-    anonymous: false,
-    sizeBytes: -1,
-    references: usersOf(volume).length,
-  });
-  return {
-    list: async () => (await volumes.list()).map(dataOf),
-    async create({ name, driver, labels, options }) {
-      if (driver !== "" && driver !== "local") {
-        throw new ClusterError(
-          "NOT_FOUND",
-          `volume driver ${driver} is not available; use "local"`,
-        );
-      }
-      const isNew = (await volumes.find(name)) === undefined;
-      const volume = await volumes.ensure(name, { labels, options });
-      if (isNew) events.emit("volume", "create", name, { driver: "local" });
-      return dataOf(volume);
-    },
-    async remove(name, { force }) {
-      const volume = await volumes.find(name);
-      if (volume === undefined && force) return;
-      const users = volume === undefined ? [] : usersOf(volume);
-      if (users.length > 0) {
-        throw new ClusterError(
-          "FAILED_PRECONDITION",
-          `remove ${name}: volume is in use - [${users.join(", ")}]`,
-        );
-      }
-      await volumes.remove(name);
-      events.emit("volume", "destroy", name, { driver: "local" });
-    },
-  };
 }
 
 function localNetworks(config: DaemonConfig): LocalNetworkData[] {

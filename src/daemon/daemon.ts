@@ -51,12 +51,14 @@ export class Daemon {
     if (config.pidFile !== "") await claimPidFile(config.pidFile);
     const engineId = await stateDir.engineId(() => newId(random));
     let swarm: Swarm | undefined;
+    let events: LocalEvents | undefined;
     const host = await openHostParts(
       {
         config,
         state: stateDir,
         instance: engineId.slice(-6),
         dataPathAddress: () => swarm?.dataPathAddress() ?? "",
+        onVolume: (action, name, attributes) => events?.emit("volume", action, name, attributes),
       },
       { clock, random, log },
     );
@@ -75,7 +77,7 @@ export class Daemon {
       raft: () => swarm?.member()?.raftStatus(),
       runtime: host.runtime,
     });
-    const events = new LocalEvents(clock, () => metrics.countEvent());
+    events = new LocalEvents(clock, () => metrics.countEvent());
     const { certificates, raftLog } = stateDir;
     const vault = new KeyVault({ certificates, raftLog }, random);
     swarm = new Swarm({

@@ -8,7 +8,8 @@ import { DnsServer } from "../dns/server.ts";
 import { ImageStore } from "../image/image-store.ts";
 import { Overlay } from "../overlay/overlay.ts";
 import { ContainerRuntime } from "../runtime/container-runtime.ts";
-import { Volumes } from "../worker/volumes.ts";
+import type { VolumeUser } from "../worker/volumes/volume-users.ts";
+import { type OnVolume, Volumes } from "../worker/volumes/volumes.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { StateDir } from "./state-dir.ts";
 
@@ -30,11 +31,12 @@ export interface HostPartsOptions {
   readonly instance: string;
   /** Address that VXLAN traffic to this node goes to; "" while in no cluster. */
   readonly dataPathAddress: () => string;
+  readonly onVolume: OnVolume;
 }
 
 /** Opens images, runtime, networks, resolver and volumes; adopts what an earlier daemon left running. */
 export async function openHostParts(
-  { config, state, instance, dataPathAddress }: HostPartsOptions,
+  { config, state, instance, dataPathAddress, onVolume }: HostPartsOptions,
   { clock, random, log }: { clock: Clock; random: Random; log: Logger },
 ): Promise<HostParts> {
   await mkdir(config.execRoot, { recursive: true, mode: 0o700 });
@@ -70,7 +72,16 @@ export async function openHostParts(
     random,
     log: log.child({ module: "dns" }),
   });
-  const volumes = new Volumes({ root: state.volumes }, { clock });
+  const volumes = new Volumes(
+    { root: state.volumes, execRoot: join(config.execRoot, "v") },
+    {
+      users: () => volumeUsers(runtime),
+      onVolume,
+      clock,
+      log: log.child({ module: "volumes" }),
+    },
+  );
+  await volumes.sweep();
   return {
     images,
     runtime,
@@ -83,6 +94,14 @@ export async function openHostParts(
       await runtime.close();
     },
   };
+}
+
+function volumeUsers(runtime: ContainerRuntime): VolumeUser[] {
+  return runtime.list().map(({ id, state }) => ({
+    containerId: id,
+    volumes: runtime.spec(id).mounts.flatMap(({ volume }) => volume ?? []),
+    isActive: state !== "exited",
+  }));
 }
 
 function hostNameServers(): string[] {

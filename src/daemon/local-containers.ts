@@ -9,7 +9,6 @@ import type {
   ContainerData,
   ContainerLogEntry,
   ContainerLogOptions,
-  ContainerMountData,
   ContainerNetworkData,
   ContainerStatsData,
   ExecOptions,
@@ -18,14 +17,12 @@ import type {
 } from "../rest/backend/containers.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
 import type { ContainerInfo, ContainerSpec, MountSpec } from "../runtime/container-spec.ts";
-import type { Volumes } from "../worker/volumes.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { LocalEvents } from "./local-events.ts";
 
 export interface TaskContainersDeps {
   readonly runtime: ContainerRuntime;
   readonly images: ImageStore;
-  readonly volumes: Volumes;
   /** Undefined while the node is in no cluster. */
   readonly worker: () => Worker | undefined;
   readonly events: LocalEvents;
@@ -200,11 +197,12 @@ export class NodeContainers implements LocalContainers {
       restartCount: 0,
       ...(health === undefined ? {} : { health: { ...health, log: [] } }),
       mounts: spec.mounts.map((mount) => ({
-        ...this.#kindOf(mount),
+        type: mount.volume === undefined ? mount.type : ("volume" as const),
+        name: mount.volume ?? "",
         source: mount.source,
         target: mount.target,
         readOnly: mount.readOnly,
-        propagation: "rprivate",
+        propagation: propagationOf(mount),
       })),
       networks: this.#networksOf(task),
       ports: (image?.config.exposedPorts ?? []).map((text) => exposedPort(text)),
@@ -217,12 +215,6 @@ export class NodeContainers implements LocalContainers {
       capabilityDrop: spec.capabilities.drop,
       isTask: info.labels["com.docker.swarm.task.id"] !== undefined,
     };
-  }
-
-  // The runtime knows volumes as folders only.
-  #kindOf({ type, source }: MountSpec): Pick<ContainerMountData, "type" | "name"> {
-    const name = type === "bind" ? this.#deps.volumes.nameOf(source) : undefined;
-    return name === undefined ? { type, name: "" } : { type: "volume", name };
   }
 
   #networksOf(task: Task | undefined): ContainerNetworkData[] {
@@ -240,6 +232,11 @@ export class NodeContainers implements LocalContainers {
       };
     });
   }
+}
+
+function propagationOf({ type, volume, options }: MountSpec): string {
+  const given = options.find((option) => /^r?(private|slave|shared)$/.test(option));
+  return type === "bind" && volume === undefined ? (given ?? "rprivate") : "";
 }
 
 function exposedPort(text: string): ContainerData["ports"][number] {

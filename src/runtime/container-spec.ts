@@ -6,8 +6,10 @@ export interface MountSpec {
   /** Absolute path in the container. */
   readonly target: string;
   readonly readOnly: boolean;
-  /** Further mount options such as "rslave", "noexec" or "size=64m". */
+  /** Further mount options such as "rslave", "noexec" or "size=64m"; "bind" leaves out what is mounted below the source. */
   readonly options: readonly string[];
+  /** The volume that the source is of; the runtime only keeps it. */
+  readonly volume?: string;
 }
 
 /** A secret or config: lives on a tmpfs of the host and is bound read-only into the container. */

@@ -30,6 +30,8 @@ const maskedPaths = [
 ];
 const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
+const propagationPattern = /^r?(private|slave|shared)$/;
+
 /** What the spec alone does not say: where things lie on the host and who the user is. */
 export interface OciSpecInput {
   readonly spec: ContainerSpec;
@@ -74,11 +76,20 @@ export function buildOciSpec(input: OciSpecInput): OciSpec {
       sysctl: buildSysctls(spec),
       maskedPaths: privileged ? [] : maskedPaths,
       readonlyPaths: privileged ? [] : readonlyPaths,
+      ...rootfsPropagation(spec.mounts),
       ...(privileged
         ? {}
         : { seccomp: buildSeccomp(process.capabilities.bounding, host.architecture) }),
     },
   };
+}
+
+// A mount spreads to and from the host only when the container's root does, as Docker has it.
+function rootfsPropagation(mounts: readonly MountSpec[]): { rootfsPropagation?: string } {
+  const options = new Set(mounts.flatMap((mount) => mount.options));
+  if (options.has("shared") || options.has("rshared")) return { rootfsPropagation: "shared" };
+  if (options.has("slave") || options.has("rslave")) return { rootfsPropagation: "rslave" };
+  return {};
 }
 
 function networkNamespace(spec: ContainerSpec): OciNamespace[] {
@@ -263,12 +274,18 @@ function userMount(mount: MountSpec): OciMount {
   if (!posix.isAbsolute(mount.source)) {
     throw new ClusterError("INVALID_ARGUMENT", `mount source "${mount.source}" must be absolute`);
   }
-  const hasPropagation = mount.options.some((option) => /^r?(private|slave|shared)$/.test(option));
+  const isPlain = !mount.options.some((option) => option === "bind" || option === "rbind");
+  const hasPropagation = mount.options.some((option) => propagationPattern.test(option));
   return {
     destination: target,
     type: "bind",
     source: mount.source,
-    options: ["rbind", mode, ...(hasPropagation ? [] : ["rprivate"]), ...mount.options],
+    options: [
+      ...(isPlain ? ["rbind"] : []),
+      mode,
+      ...(hasPropagation ? [] : ["rprivate"]),
+      ...mount.options,
+    ],
   };
 }
 

@@ -81,6 +81,7 @@ export interface OciSpec {
     sysctl: Record<string, string>;
     maskedPaths: string[];
     readonlyPaths: string[];
+    rootfsPropagation?: string;
     seccomp?: OciSeccomp;
   };
 }

@@ -11,7 +11,9 @@ const resolveNoMagicLinks = 0x02;
 const openNonBlocking = 0o4000;
 const openCloseOnExec = 0o2000000;
 const openDirectory = 0o200000;
-const openPathOnly = 0o10000000;
+
+/** O_PATH: the place only, whatever is there, and nothing of it is read. */
+export const openPathOnly = 0o10000000;
 
 const libc = koffi.load(null);
 const openFolder = libc.func("int open(const char *path, int flags)");
@@ -29,7 +31,9 @@ export function openInRoot(root: string, path: string, flags = 0): number | unde
   if (folder < 0) throw new ClusterError("INTERNAL", `cannot open folder ${root}`);
   try {
     const how = Buffer.alloc(24);
-    how.writeBigUInt64LE(BigInt(flags | openNonBlocking | openCloseOnExec), 0);
+    // openat2 refuses flags that mean nothing together.
+    const waiting = (flags & openPathOnly) === 0 ? openNonBlocking : 0;
+    how.writeBigUInt64LE(BigInt(flags | waiting | openCloseOnExec), 0);
     how.writeBigUInt64LE(BigInt(resolveInRoot | resolveNoMagicLinks), 16);
     const fd = Number(syscall4(sysOpenat2, folder, path, how, how.length));
     if (fd >= 0) return fd;

@@ -27,7 +27,7 @@ import type { HealthState } from "./executor/health-check.ts";
 import { containerIdOf } from "./executor/plan-container.ts";
 import { TaskNetworking } from "./executor/task-networking.ts";
 import { LogPublisher } from "./log-publisher.ts";
-import type { Volumes } from "./volumes.ts";
+import type { Volumes } from "./volumes/volumes.ts";
 
 export interface WorkerOptions {
   readonly nodeId: string;
@@ -217,7 +217,9 @@ export class Worker implements SessionListener {
   async #removeStrangers(known: ReadonlySet<string>): Promise<void> {
     for (const { id, labels } of this.#deps.runtime.list()) {
       if (known.has(id) || labels["com.docker.swarm.task.id"] === undefined) continue;
+      await this.#deps.volumes.abandon(id);
       await this.#deps.runtime.remove(id, { force: true });
+      await this.#deps.volumes.release(id);
       await this.#networking.detach(id);
     }
     for (const { id } of this.#deps.overlay.sandboxes()) {

@@ -58,8 +58,11 @@ function checkVolume(field: string, mount: Mount): void {
   if (name !== "" && !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
     throw invalid(`${field} source`, "use letters, digits, '_', '.' and '-'");
   }
-  // Nothing here would act on it, and a task must not see more of a volume than was asked for.
-  if ((mount.volume?.subpath ?? "") !== "") {
-    throw unimplemented(`${field} volume-subpath`, "mount the whole volume, or use one of its own");
+  const subpath = mount.volume?.subpath ?? "";
+  if (subpath === "") return;
+  if (name === "") throw invalid(`${field} volume-subpath`, "name the volume that it is in");
+  const path = posix.normalize(subpath);
+  if (path.startsWith("/") || path === ".." || path.startsWith("../")) {
+    throw invalid(`${field} volume-subpath`, "use a relative path within the volume");
   }
 }

@@ -14,16 +14,22 @@ export interface VolumeData {
   readonly references: number;
 }
 
+/** What POST /volumes/create asks for. */
+export interface NewVolumeData {
+  /** "": one is made up. */
+  readonly name: string;
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** The volumes of this node. */
 export interface LocalVolumes {
   list(): Promise<readonly VolumeData[]>;
-  /** "" as name: one is made up. Returns the present one of that name. */
-  create(options: {
-    readonly name: string;
-    readonly driver: string;
-    readonly options: Readonly<Record<string, string>>;
-    readonly labels: Readonly<Record<string, string>>;
-  }): Promise<VolumeData>;
+  /** Bytes of the volume's files, which takes a walk through them; -1 when it is gone. */
+  measure(name: string): Promise<number>;
+  /** Returns the present one of that name. */
+  create(options: NewVolumeData): Promise<VolumeData>;
   /** NOT_FOUND (unless forced); FAILED_PRECONDITION while a container mounts it. */
   remove(name: string, options: { readonly force: boolean }): Promise<void>;
 }

@@ -48,6 +48,14 @@ export function matchesLabels(
   });
 }
 
+/** Whether the labels are as `label` and `label!` of a prune ask: each of the first, none of the second. */
+export function labelsAllow(filters: Filters, labels: Readonly<Record<string, string>>): boolean {
+  return (
+    matchesLabels(labels, filterList(filters, "label")) &&
+    !filterList(filters, "label!").some((unwanted) => matchesLabels(labels, [unwanted]))
+  );
+}
+
 function parseObject(text: string): object {
   let value: unknown;
   try {

@@ -1,6 +1,7 @@
 import { isClusterError } from "../../base/errors.ts";
 import type { Cluster } from "../../gen/skep/Cluster.ts";
 import type { Node } from "../../gen/skep/Node.ts";
+import type { VolumeData } from "../backend/volumes.ts";
 import type { LocalNode } from "../backend.ts";
 import { apiVersionMax, apiVersionMin, apiVersionText } from "../http/api-version.ts";
 import { readJson } from "../http/body.ts";
@@ -99,7 +100,7 @@ async function diskUsage(_: RestRequest, { backend, clock }: RestContext): Promi
   const [images, containers, volumes] = await Promise.all([
     node.images.list(),
     node.containers.list(),
-    listVolumes(node),
+    measuredVolumes(node),
   ]);
   return ok({
     LayersSize: images.reduce((sum, image) => sum + image.sizeBytes, 0),
@@ -117,6 +118,10 @@ async function diskUsage(_: RestRequest, { backend, clock }: RestContext): Promi
   });
 }
 
-async function listVolumes(node: LocalNode) {
-  return (await node.volumes?.list()) ?? [];
+async function measuredVolumes({ volumes }: LocalNode): Promise<VolumeData[]> {
+  const measured: VolumeData[] = [];
+  for (const volume of (await volumes?.list()) ?? []) {
+    measured.push({ ...volume, sizeBytes: (await volumes?.measure(volume.name)) ?? -1 });
+  }
+  return measured;
 }

@@ -1,5 +1,13 @@
+import { isClusterError } from "../../base/errors.ts";
+import type { LocalVolumes } from "../backend/volumes.ts";
 import { readOptionalJson } from "../http/body.ts";
-import { filterFlag, filterList, matchesLabels, parseFilters } from "../http/filters.ts";
+import {
+  filterFlag,
+  filterList,
+  labelsAllow,
+  matchesLabels,
+  parseFilters,
+} from "../http/filters.ts";
 import { HttpError, notFound, notImplemented } from "../http/http-error.ts";
 import { queryFlag } from "../http/query.ts";
 import { created, empty, ok, type Reply } from "../http/reply.ts";
@@ -57,19 +65,34 @@ async function remove(request: RestRequest, context: RestContext): Promise<Reply
   return empty(204);
 }
 
-async function prune(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+async function prune(request: RestRequest, context: RestContext): Promise<Reply> {
   const filters = parseFilters(request.query, ["label", "label!", "all"]);
   const all = filterFlag(filters, "all") ?? request.apiVersion < 42;
+  const volumes = volumesOf(context);
   const deleted: string[] = [];
   let reclaimed = 0;
-  for (const volume of (await backend.node.volumes?.list()) ?? []) {
-    if (volume.references !== 0 || !(all || volume.anonymous)) continue;
-    if (!matchesLabels(volume.labels, filterList(filters, "label"))) continue;
-    await backend.node.volumes?.remove(volume.name, { force: false });
-    deleted.push(volume.name);
-    reclaimed += Math.max(0, volume.sizeBytes);
+  for (const { name, labels, anonymous, references } of await volumes.list()) {
+    if (references !== 0 || !(all || anonymous) || !labelsAllow(filters, labels)) continue;
+    const bytes = await volumes.measure(name);
+    // A container may have come that names it.
+    if (!(await removed(volumes, name))) continue;
+    deleted.push(name);
+    reclaimed += Math.max(0, bytes);
   }
-  return ok({ VolumesDeleted: deleted, SpaceReclaimed: reclaimed });
+  return ok({
+    VolumesDeleted: deleted.length === 0 ? null : deleted,
+    SpaceReclaimed: reclaimed,
+  });
+}
+
+async function removed(volumes: LocalVolumes, name: string): Promise<boolean> {
+  try {
+    await volumes.remove(name, { force: true });
+    return true;
+  } catch (error) {
+    if (isClusterError(error, "FAILED_PRECONDITION")) return false;
+    throw error;
+  }
 }
 
 function volumesOf({ backend }: RestContext) {

@@ -9,9 +9,14 @@ export function volumeJson(volume: VolumeData, usage = false): VolumeJson {
     Driver: volume.driver,
     Mountpoint: volume.mountpoint,
     CreatedAt: millisJson(volume.createdAtMs),
-    Labels: { ...volume.labels },
-    Options: { ...volume.options },
+    Labels: orNull(volume.labels),
+    Options: orNull(volume.options),
     Scope: "local",
     ...(usage ? { UsageData: { Size: volume.sizeBytes, RefCount: volume.references } } : {}),
   };
+}
+
+// As Docker shows a set without elements.
+function orNull(texts: Readonly<Record<string, string>>): Record<string, string> | null {
+  return Object.keys(texts).length === 0 ? null : { ...texts };
 }

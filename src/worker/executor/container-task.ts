@@ -10,10 +10,10 @@ import type { ImageStore } from "../../image/image-store.ts";
 import { durationMs } from "../../model/time.ts";
 import type { ContainerRuntime } from "../../runtime/container-runtime.ts";
 import type { AssignmentSet } from "../agent/assignment-set.ts";
-import type { Volumes } from "../volumes.ts";
+import type { Volumes } from "../volumes/volumes.ts";
 import { type HealthCheck, type HealthState, planHealthCheck } from "./health-check.ts";
 import { HealthWatch } from "./health-watch.ts";
-import { containerIdOf, planContainer } from "./plan-container.ts";
+import { containerIdOf, planContainer, taskMounts } from "./plan-container.ts";
 import type { TaskNetworking } from "./task-networking.ts";
 import type { TaskController, TaskExit } from "./task-runner.ts";
 
@@ -52,7 +52,7 @@ export class ContainerTasks implements TaskController {
   }
 
   async prepare(task: Task, signal: AbortSignal): Promise<void> {
-    const { images, runtime, networking } = this.#deps;
+    const { images, runtime, networking, volumes } = this.#deps;
     const id = containerIdOf(task.id);
     await this.#clear(id); // what an earlier, interrupted try left
     const image = await this.#image(task, signal);
@@ -60,20 +60,33 @@ export class ContainerTasks implements TaskController {
       ? undefined
       : await networking.attach(task, id, signal);
     const assignments = this.#deps.assignments();
-    const spec = planContainer({
-      task,
-      nodeId: this.#deps.nodeId,
-      node: this.#deps.describe(),
-      image: image.config,
-      layerPaths: images.layerPaths(image),
-      networkNamespacePath,
-      volumeFolders: await this.#volumeFolders(task),
-      secrets: assignments.secret,
-      configs: assignments.config,
-      dnsServer: "127.0.0.11",
+    const node = this.#deps.describe();
+    const layerPaths = images.layerPaths(image);
+    const mounts = await volumes.prepare({
+      containerId: id,
+      layerPaths,
+      mounts: taskMounts(task, this.#deps.nodeId, node),
+      imageVolumes: image.config.volumes,
     });
-    signal.throwIfAborted();
-    await runtime.create(spec);
+    try {
+      const spec = planContainer({
+        task,
+        nodeId: this.#deps.nodeId,
+        node,
+        image: image.config,
+        layerPaths,
+        networkNamespacePath,
+        mounts,
+        secrets: assignments.secret,
+        configs: assignments.config,
+        dnsServer: "127.0.0.11",
+      });
+      signal.throwIfAborted();
+      await runtime.create(spec);
+    } catch (error) {
+      await this.#clear(id);
+      throw error;
+    }
     this.#tell("create", id);
   }
 
@@ -156,9 +169,11 @@ export class ContainerTasks implements TaskController {
 
   async #clear(id: string): Promise<void> {
     this.#stopHealth(id);
-    if (this.#deps.runtime.find(id) !== undefined)
-      await this.#deps.runtime.remove(id, { force: true });
-    await this.#deps.networking.detach(id);
+    const { runtime, networking, volumes } = this.#deps;
+    await volumes.abandon(id);
+    if (runtime.find(id) !== undefined) await runtime.remove(id, { force: true });
+    await volumes.release(id);
+    await networking.detach(id);
   }
 
   #tell(action: ContainerAction, id: string, more: Readonly<Record<string, string>> = {}): void {
@@ -166,9 +181,10 @@ export class ContainerTasks implements TaskController {
     this.#deps.onContainer(action, id, { ...info?.labels, name: info?.name ?? "", ...more });
   }
 
-  // A dead container keeps its logs but gives back its addresses and mounts of names.
+  // A dead container keeps its logs but gives back its addresses, names and mounts.
   async #release(id: string): Promise<void> {
     this.#stopHealth(id);
+    await this.#deps.volumes.release(id);
     await this.#deps.networking.detach(id);
   }
 
@@ -192,20 +208,6 @@ export class ContainerTasks implements TaskController {
         cause: error,
       });
     }
-  }
-
-  async #volumeFolders(task: Task): Promise<Map<string, string>> {
-    const folders = new Map<string, string>();
-    for (const mount of task.spec?.container?.mounts ?? []) {
-      if (mount.type !== "VOLUME") continue;
-      const name = mount.source || `${containerIdOf(task.id).slice(0, 32)}-${folders.size}`;
-      const volume = await this.#deps.volumes.ensure(name, {
-        labels: mount.volume?.labels ?? {},
-        options: mount.volume?.driverOptions ?? {},
-      });
-      folders.set(mount.target, volume.mountpoint);
-    }
-    return folders;
   }
 
   #healthCheck(task: Task): HealthCheck | undefined {

@@ -35,8 +35,8 @@ export interface PlanContainerInput {
   readonly layerPaths: readonly string[];
   /** Undefined: the host's network. */
   readonly networkNamespacePath: string | undefined;
-  /** Host folder of each named volume. */
-  readonly volumeFolders: ReadonlyMap<string, string>;
+  /** Of `taskMounts`, made ready. */
+  readonly mounts: readonly MountSpec[];
   readonly secrets: ReadonlyMap<string, Secret>;
   readonly configs: ReadonlyMap<string, Config>;
   /** Name servers behind ours; the container itself asks 127.0.0.11. */
@@ -74,7 +74,7 @@ export function planContainer(input: PlanContainerInput): ContainerSpec {
     openStdin: spec.openStdin,
     readOnly: spec.readOnly,
     init: spec.init === "true",
-    mounts: spec.mounts.map((mount) => planMount(mount, input.volumeFolders, context)),
+    mounts: input.mounts,
     files: planFiles({ spec, secrets: input.secrets, configs: input.configs, context, env }),
     resources: limitsOf(task),
     capabilities: { add: spec.capabilityAdd, drop: spec.capabilityDrop },
@@ -93,6 +93,24 @@ export function planContainer(input: PlanContainerInput): ContainerSpec {
     stopSignal: spec.stopSignal || image.stopSignal || "SIGTERM",
     ...logSize(task),
   };
+}
+
+/** Pure: the mounts that a task asks for, placeholders filled in. INVALID_ARGUMENT when they cannot be. */
+export function taskMounts(task: Task, nodeId: string, node: NodeDescription): Mount[] {
+  const context = placeholderContext(task, nodeId, node);
+  const fill = (text: string): string => fillPlaceholders(text, context);
+  const fillValues = (texts: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, fill(text)]));
+  return (task.spec?.container?.mounts ?? []).map((mount) => ({
+    ...mount,
+    source: fill(mount.source),
+    target: fill(mount.target),
+    volume: mount.volume && {
+      ...mount.volume,
+      labels: fillValues(mount.volume.labels),
+      driverOptions: fillValues(mount.volume.driverOptions),
+    },
+  }));
 }
 
 function commandOf(spec: TaskContainerSpec, image: ImageDefaults): string[] {
@@ -137,44 +155,6 @@ function resourceVariables(assigned: readonly GenericResource[]): string[] {
   return [...byKind].map(
     ([kind, values]) => `DOCKER_RESOURCE_${kind.toUpperCase()}=${values.join(",")}`,
   );
-}
-
-function planMount(
-  mount: Mount,
-  volumeFolders: ReadonlyMap<string, string>,
-  context: PlaceholderContext,
-): MountSpec {
-  const source = fillPlaceholders(mount.source, context);
-  const common = { target: mount.target, readOnly: mount.readOnly };
-  switch (mount.type) {
-    case "BIND":
-      return {
-        ...common,
-        type: "bind",
-        source,
-        options: mount.bind?.propagation ? [mount.bind.propagation] : [],
-      };
-    case "VOLUME":
-      return {
-        ...common,
-        type: "bind",
-        source: must(volumeFolders.get(mount.target), `volume for ${mount.target}`),
-        options: [],
-      };
-    case "TMPFS":
-      return { ...common, type: "tmpfs", source: "", options: tmpfsOptions(mount) };
-    default:
-      throw new ClusterError(
-        "INVALID_ARGUMENT",
-        `mounts of type ${mount.type.toLowerCase()} are not available on Linux nodes of this cluster; use bind, volume or tmpfs`,
-      );
-  }
-}
-
-function tmpfsOptions(mount: Mount): string[] {
-  const size = mount.tmpfs?.sizeBytes ?? 0;
-  const mode = mount.tmpfs?.mode ?? 0;
-  return [...(size > 0 ? [`size=${size}`] : []), ...(mode > 0 ? [`mode=${mode.toString(8)}`] : [])];
 }
 
 function limitsOf(task: Task): ContainerSpec["resources"] {

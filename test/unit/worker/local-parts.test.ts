@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isClusterError } from "../../../src/base/errors.ts";
@@ -17,9 +17,7 @@ import { applyAssignments, emptyAssignmentSet } from "../../../src/worker/agent/
 import { AssignmentStore } from "../../../src/worker/agent/assignment-store.ts";
 import { planNetworkState } from "../../../src/worker/executor/network-state.ts";
 import { placeholderContext } from "../../../src/worker/executor/placeholder-context.ts";
-import { Volumes } from "../../../src/worker/volumes.ts";
 import { aTask } from "../../support/builders.ts";
-import { FakeClock } from "../../support/fake-clock.ts";
 
 const descriptions = messageCodec<NodeDescriptionInput, NodeDescription>("NodeDescription");
 const messages = messageCodec<AssignmentsMessageInput, AssignmentsMessage>("AssignmentsMessage");
@@ -140,35 +138,6 @@ describe("files of a worker", () => {
     folder = mkdtempSync(join(tmpdir(), "skep-worker-"));
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-  it("makes a volume once, and keeps it until it is removed", async () => {
-    const volumes = new Volumes({ root: folder }, { clock: new FakeClock() });
-    const made = await volumes.ensure("data", { labels: { a: "b" } });
-    assert.ok(existsSync(made.mountpoint));
-    assert.deepEqual(await volumes.ensure("data", { labels: { a: "other" } }), made);
-    assert.deepEqual(await volumes.list(), [made]);
-    assert.equal(volumes.nameOf(made.mountpoint), "data");
-    for (const other of [folder, `${made.mountpoint}/x`, join(folder, "../_data"), "/_data"]) {
-      assert.equal(volumes.nameOf(other), undefined, other);
-    }
-    await volumes.remove("data");
-    assert.equal(existsSync(made.mountpoint), false);
-    assert.deepEqual(await volumes.list(), []);
-    await assert.rejects(volumes.remove("data"), /no such volume/);
-  });
-
-  for (const name of ["", "a", "../x", "/etc", "a/b", ".hidden"]) {
-    it(`refuses the volume name "${name}"`, async () => {
-      const volumes = new Volumes({ root: folder }, { clock: new FakeClock() });
-      await assert.rejects(volumes.ensure(name), /invalid characters/);
-      assert.equal(await volumes.find(name), undefined);
-    });
-  }
-
-  it("has no volumes where there is no folder", async () => {
-    const volumes = new Volumes({ root: join(folder, "none") }, { clock: new FakeClock() });
-    assert.deepEqual(await volumes.list(), []);
-  });
 
   it("remembers tasks and how far they got, but no secrets", async () => {
     const { set, deltas } = assignmentsOf({

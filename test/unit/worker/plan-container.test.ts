@@ -33,7 +33,7 @@ function plan(task: TaskInput, more: Partial<PlanContainerInput> = {}) {
     image,
     layerPaths: ["/layer"],
     networkNamespacePath: "/ns",
-    volumeFolders: new Map(),
+    mounts: [],
     secrets: new Map(),
     configs: new Map(),
     dnsServer: "127.0.0.11",
