@@ -19,6 +19,12 @@ export interface HostNames {
   readonly table: string;
   /** Of any link to a sandbox: starts with this. */
   readonly egressPrefix: string;
+  /** Of the bridge of any local network whose name was ours to choose. */
+  readonly localBridgePrefix: string;
+  /** Of any link to a sandbox of local networks. */
+  readonly localPortPrefix: string;
+  /** The nftables table of local networks: they outlive the swarm. */
+  readonly localTable: string;
 }
 
 /** Names in the host's namespace; only the instance's first six letters and digits count. */
@@ -29,6 +35,9 @@ export function hostNames(instance: string): HostNames {
     ingress: `${prefix}in`,
     table: `skep_${prefix.slice(2)}`,
     egressPrefix: `${prefix}e`,
+    localBridgePrefix: `${prefix}n`,
+    localPortPrefix: `${prefix}v`,
+    localTable: `skep_${prefix.slice(2)}_local`,
   };
 }
 

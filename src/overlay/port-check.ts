@@ -3,15 +3,23 @@ import { createServer } from "node:net";
 import { errnoCode } from "../base/errors.ts";
 import type { PortProtocol } from "./network-state.ts";
 
-/** Whether another program of this node holds the port on all addresses. SCTP cannot be asked. */
-export function portIsTaken(protocol: PortProtocol, port: number): Promise<boolean> {
+/**
+ * Whether another program of this node holds the port on `address` (all addresses: 0.0.0.0), or the node has no
+ * such address. SCTP cannot be asked.
+ */
+export function portIsTaken(
+  protocol: PortProtocol,
+  port: number,
+  address = "0.0.0.0",
+): Promise<boolean> {
   if (protocol === "sctp") return Promise.resolve(false);
   return new Promise((resolve) => {
-    const onError = (error: Error) => resolve(errnoCode(error) === "EADDRINUSE");
+    const onError = (error: Error) =>
+      resolve(["EADDRINUSE", "EADDRNOTAVAIL"].includes(errnoCode(error) ?? ""));
     if (protocol === "tcp") {
       const server = createServer();
       server.once("error", onError);
-      server.listen({ host: "0.0.0.0", port, exclusive: true }, () => {
+      server.listen({ host: address, port, exclusive: true }, () => {
         server.close(() => resolve(false));
       });
     } else {
@@ -20,7 +28,7 @@ export function portIsTaken(protocol: PortProtocol, port: number): Promise<boole
         socket.close();
         onError(error);
       });
-      socket.bind({ address: "0.0.0.0", port, exclusive: true }, () => {
+      socket.bind({ address, port, exclusive: true }, () => {
         socket.close(() => resolve(false));
       });
     }

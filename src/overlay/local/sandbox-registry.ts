@@ -1,0 +1,252 @@
+import { ClusterError } from "../../base/errors.ts";
+import { newContainerId } from "../../base/ids.ts";
+import { macOf } from "../../base/ip.ts";
+import { KeyedMutex } from "../../base/keyed-mutex.ts";
+import type { Random } from "../../base/random.ts";
+import { forEachLimited } from "../for-each-limited.ts";
+import type { HostNames } from "../names.ts";
+import { nextAddress, wantedAddress } from "./address-pool.ts";
+import { readBridgeOptions } from "./bridge-options.ts";
+import type { PortRequest } from "./choose-ports.ts";
+import { freeLinkName } from "./free-link-name.ts";
+import type { LocalKernel } from "./local-kernel.ts";
+import { gatewayEndpoint, type LocalEndpoint, type LocalSandbox } from "./local-network.ts";
+import type { LocalStore } from "./local-store.ts";
+import type { NetworkRegistry } from "./network-registry.ts";
+import { PortBinder } from "./port-binder.ts";
+
+export interface EndpointWish {
+  /** Full id. */
+  readonly networkId: string;
+  readonly aliases: readonly string[];
+  /** "" = any. */
+  readonly ip: string;
+  /** "" = of the address. */
+  readonly mac: string;
+}
+
+export interface SandboxWish {
+  readonly containerId: string;
+  readonly name: string;
+  readonly hostname: string;
+  readonly endpoints: readonly EndpointWish[];
+  readonly ports: readonly PortRequest[];
+}
+
+export interface SandboxRegistryDeps {
+  readonly names: HostNames;
+  /** Whether the swarm has published the port on this node; read at each use. */
+  readonly isPublished: (protocol: "tcp" | "udp", port: number) => boolean;
+  readonly networks: () => NetworkRegistry;
+  readonly kernel: LocalKernel;
+  readonly store: LocalStore;
+  readonly random: Random;
+}
+
+const closedAtOnceMax = 4;
+const macPattern = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
+
+/** The sandboxes of containers on local networks. Calls for one container run one after another. */
+export class SandboxRegistry {
+  readonly #deps: SandboxRegistryDeps;
+  readonly #ports: PortBinder;
+  readonly #mutex = new KeyedMutex();
+  readonly #allocation = new KeyedMutex();
+  readonly #sandboxes = new Map<string, LocalSandbox>();
+
+  constructor(deps: SandboxRegistryDeps) {
+    const { isPublished } = deps;
+    this.#deps = deps;
+    this.#ports = new PortBinder({ isPublished, sandboxes: () => this.all() });
+  }
+
+  /** Takes over what was kept; what did not survive (a reboot) is forgotten. */
+  async load(sandboxes: readonly LocalSandbox[]): Promise<void> {
+    const { kernel, store } = this.#deps;
+    for (const sandbox of sandboxes) {
+      const { containerId } = sandbox;
+      if (kernel.isOpen(containerId)) this.#sandboxes.set(containerId, sandbox);
+      else await store.removeSandbox(containerId);
+    }
+  }
+
+  /** Those that are made or just being made or taken away. */
+  all(): readonly LocalSandbox[] {
+    return [...this.#sandboxes.values()];
+  }
+
+  get(containerId: string): LocalSandbox | undefined {
+    return this.#sandboxes.get(containerId);
+  }
+
+  /**
+   * The container's sandbox; made when it is not there. FAILED_PRECONDITION: an address or port is taken;
+   * INVALID_ARGUMENT; NOT_FOUND for a network; RESOURCE_EXHAUSTED.
+   */
+  open(wish: SandboxWish): Promise<LocalSandbox> {
+    const { kernel, store, networks } = this.#deps;
+    return this.#mutex.run(wish.containerId, async () => {
+      const known = this.#sandboxes.get(wish.containerId);
+      if (known !== undefined) {
+        if (kernel.isOpen(wish.containerId)) return known;
+        await this.#close(known);
+      }
+      for (const { networkId } of wish.endpoints) await networks().prepare(networkId);
+      const sandbox = await this.#allocation.run("", () => this.#allocate(wish));
+      try {
+        await kernel.open(sandbox);
+        await store.saveSandbox(sandbox);
+      } catch (error) {
+        await this.#close(sandbox);
+        throw error;
+      }
+      return sandbox;
+    });
+  }
+
+  /** Absent is no error. */
+  close(containerId: string): Promise<void> {
+    return this.#mutex.run(containerId, async () => {
+      const sandbox = this.#sandboxes.get(containerId);
+      if (sandbox !== undefined) await this.#close(sandbox);
+    });
+  }
+
+  /** Closes all but those of `containerIds`. */
+  async keepOnly(containerIds: ReadonlySet<string>): Promise<void> {
+    const ids = [...this.#sandboxes.keys()].filter((id) => !containerIds.has(id));
+    const errors = await forEachLimited(ids, closedAtOnceMax, (id) => this.close(id));
+    if (errors.length > 0) throw errors[0];
+  }
+
+  /** NOT_FOUND without a sandbox; FAILED_PRECONDITION when it is on the network already. Else as `open`. */
+  connect(containerId: string, wish: EndpointWish): Promise<LocalEndpoint> {
+    const { kernel, store } = this.#deps;
+    return this.#mutex.run(containerId, async () => {
+      const networks = this.#deps.networks();
+      const before = this.#existing(containerId);
+      const network = networks.get(wish.networkId);
+      if (before.endpoints.some(({ networkId }) => networkId === network.id)) {
+        throw new ClusterError(
+          "FAILED_PRECONDITION",
+          `endpoint with name ${before.name} already exists in network ${network.name}`,
+        );
+      }
+      await networks.prepare(network.id);
+      const endpoint = this.#newEndpoint(wish, before.endpoints);
+      const after = { ...before, endpoints: [...before.endpoints, endpoint] };
+      this.#sandboxes.set(containerId, after);
+      try {
+        await kernel.connect(after, endpoint);
+        await store.saveSandbox(after);
+      } catch (error) {
+        await kernel.unlink([endpoint]);
+        this.#sandboxes.set(containerId, before);
+        throw error;
+      }
+      return endpoint;
+    });
+  }
+
+  /** NOT_FOUND without a sandbox; FAILED_PRECONDITION when it is not on the network. */
+  disconnect(containerId: string, networkId: string): Promise<void> {
+    const { kernel, store } = this.#deps;
+    return this.#mutex.run(containerId, async () => {
+      const before = this.#existing(containerId);
+      const endpoint = before.endpoints.find((one) => one.networkId === networkId);
+      if (endpoint === undefined) {
+        const { name } = this.#deps.networks().get(networkId);
+        throw new ClusterError(
+          "FAILED_PRECONDITION",
+          `container ${before.name} is not connected to network ${name}`,
+        );
+      }
+      const after = { ...before, endpoints: before.endpoints.filter((one) => one !== endpoint) };
+      await store.saveSandbox(after);
+      await kernel.unlink([endpoint]);
+      // Only now: until its link is gone nobody else may get its address.
+      this.#sandboxes.set(containerId, after);
+      await kernel.disconnected(after);
+    });
+  }
+
+  /** The name that others know the container by; without a sandbox nothing happens. */
+  rename(containerId: string, name: string): Promise<void> {
+    return this.#mutex.run(containerId, async () => {
+      const sandbox = this.#sandboxes.get(containerId);
+      if (sandbox === undefined) return;
+      this.#sandboxes.set(containerId, { ...sandbox, name });
+      await this.#deps.store.saveSandbox({ ...sandbox, name });
+    });
+  }
+
+  async #close(sandbox: LocalSandbox): Promise<void> {
+    const { containerId } = sandbox;
+    await this.#deps.store.removeSandbox(containerId);
+    // Its ports are given up with the rules, its addresses only when the links are gone.
+    this.#sandboxes.set(containerId, { ...sandbox, ports: [] });
+    await this.#deps.kernel.close(sandbox);
+    this.#sandboxes.delete(containerId);
+  }
+
+  async #allocate(wish: SandboxWish): Promise<LocalSandbox> {
+    const { containerId, name, hostname } = wish;
+    const networks = this.#deps.networks();
+    const endpoints: LocalEndpoint[] = [];
+    for (const one of wish.endpoints) endpoints.push(this.#newEndpoint(one, endpoints));
+    const sandbox = { containerId, name, hostname, endpoints, ports: [] };
+    // Held from here on, while ports are looked for.
+    this.#sandboxes.set(containerId, sandbox);
+    const byId = new Map(networks.all().map((network) => [network.id, network]));
+    const way = gatewayEndpoint(sandbox, byId);
+    if (way === undefined || wish.ports.length === 0) return sandbox;
+    try {
+      const { hostAddress } = readBridgeOptions(networks.get(way.networkId).options);
+      const whole = { ...sandbox, ports: await this.#ports.bind(wish.ports, hostAddress) };
+      this.#sandboxes.set(containerId, whole);
+      return whole;
+    } catch (error) {
+      this.#sandboxes.delete(containerId);
+      throw error;
+    }
+  }
+
+  #newEndpoint(wish: EndpointWish, own: readonly LocalEndpoint[]): LocalEndpoint {
+    const network = this.#deps.networks().get(wish.networkId);
+    const all = [...this.all().flatMap(({ endpoints }) => endpoints), ...own];
+    const used = new Set(
+      all.filter(({ networkId }) => networkId === network.id).map(({ address }) => address),
+    );
+    const address =
+      wish.ip === "" ? nextAddress(network, used) : wantedAddress(network, wish.ip, used);
+    const endpointId = newContainerId(this.#deps.random);
+    const ports = new Set(all.map(({ port }) => port));
+    return {
+      endpointId,
+      networkId: network.id,
+      address,
+      mac: wish.mac === "" ? macOf(address) : checkedMac(wish.mac),
+      link: freeLink(own),
+      port: freeLinkName(this.#deps.names.localPortPrefix, endpointId, ports),
+      aliases: wish.aliases,
+    };
+  }
+
+  #existing(containerId: string): LocalSandbox {
+    const sandbox = this.#sandboxes.get(containerId);
+    if (sandbox !== undefined) return sandbox;
+    throw new ClusterError("NOT_FOUND", `container ${containerId.slice(0, 12)} is on no network`);
+  }
+}
+
+function freeLink(own: readonly LocalEndpoint[]): string {
+  const taken = new Set(own.map(({ link }) => link));
+  let index = 0;
+  while (taken.has(`eth${index}`)) index += 1;
+  return `eth${index}`;
+}
+
+function checkedMac(mac: string): string {
+  if (macPattern.test(mac)) return mac.toLowerCase();
+  throw new ClusterError("INVALID_ARGUMENT", `invalid MAC address "${mac}"`);
+}
