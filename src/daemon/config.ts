@@ -4,6 +4,11 @@ import { Command, Option } from "commander";
 import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
 import { parseSubnet } from "../base/ip.ts";
 import type { GenericResource } from "../gen/skep/GenericResource.ts";
+import {
+  type AddressPool,
+  defaultAddressPools,
+  parseAddressPool,
+} from "../overlay/local/address-pool.ts";
 import { type Flag, flags, ignoredFlags, refusedFlags } from "./flags.ts";
 import { parseGenericResources } from "./generic-resources.ts";
 
@@ -22,6 +27,8 @@ export interface DaemonConfig {
   readonly dns: readonly string[];
   /** CIDR of the bridge containers reach the outside by. */
   readonly bridgeSubnet: string;
+  /** Where local networks get their subnets from. */
+  readonly addressPools: readonly AddressPool[];
   readonly socketGroup: string;
   /** host:port, "" = no metrics are served. */
   readonly metricsAddress: string;
@@ -119,10 +126,18 @@ function readConfigFile(given: ReadonlyMap<string, RawValue>): Map<string, RawVa
     }
     values.set(
       flag.name,
-      Array.isArray(value) ? value.map(String) : typeof value === "boolean" ? value : String(value),
+      Array.isArray(value) ? value.map(itemText) : typeof value === "boolean" ? value : String(value),
     );
   }
   return values;
+}
+
+// A pool is an object in dockerd's file and "base=…,size=…" as a flag.
+function itemText(item: unknown): string {
+  if (typeof item !== "object" || item === null) return String(item);
+  return Object.entries(item)
+    .map(([key, value]) => `${key}=${String(value)}`)
+    .join(",");
 }
 
 function checkedConfig(values: ReadonlyMap<string, RawValue>): DaemonConfig {
@@ -159,6 +174,7 @@ function checkedConfig(values: ReadonlyMap<string, RawValue>): DaemonConfig {
     cgroupParent: textOf(values, "cgroup-parent", "/skep"),
     dns: listOf(values, "dns"),
     bridgeSubnet,
+    addressPools: addressPoolsOf(values),
     socketGroup: textOf(values, "group", ""),
     metricsAddress: metricsAddressOf(values),
     validateOnly: isOn(values, "validate"),
@@ -191,6 +207,11 @@ function checkBridge(text: string): void {
   } catch {
     throw badOption("bip", text, "a subnet such as 172.18.0.0/16");
   }
+}
+
+function addressPoolsOf(values: ReadonlyMap<string, RawValue>): readonly AddressPool[] {
+  const pools = listOf(values, "default-address-pool").map(parseAddressPool);
+  return pools.length === 0 ? defaultAddressPools : pools;
 }
 
 // A relative path would mean another folder after a start from elsewhere.

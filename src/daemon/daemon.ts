@@ -19,6 +19,7 @@ import { serveMetrics } from "./metrics-server.ts";
 import { versionData } from "./node-info.ts";
 import { StateDir } from "./state-dir.ts";
 import { Swarm } from "./swarm.ts";
+import { swarmAddresses } from "./swarm-networks.ts";
 
 /** The composition root of `skepd`: every part is made here and handed what it needs. */
 export class Daemon {
@@ -59,6 +60,8 @@ export class Daemon {
         instance: engineId.slice(-6),
         dataPathAddress: () => swarm?.dataPathAddress() ?? "",
         onVolume: (action, name, attributes) => events?.emit("volume", action, name, attributes),
+        swarmNetworks: () => swarmAddresses(swarm?.member()),
+        onNetwork: (action, id, attributes) => events?.emit("network", action, id, attributes),
       },
       { clock, random, log },
     );

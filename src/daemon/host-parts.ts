@@ -6,18 +6,22 @@ import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { DnsServer } from "../dns/server.ts";
 import { ImageStore } from "../image/image-store.ts";
+import { LocalOverlay } from "../overlay/local/local-overlay.ts";
 import { Overlay } from "../overlay/overlay.ts";
 import { ContainerRuntime } from "../runtime/container-runtime.ts";
 import type { VolumeUser } from "../worker/volumes/volume-users.ts";
 import { type OnVolume, Volumes } from "../worker/volumes/volumes.ts";
 import type { DaemonConfig } from "./config.ts";
+import { LocalNetworks, type OnNetwork } from "./local-networks.ts";
 import type { StateDir } from "./state-dir.ts";
+import { type SwarmAddresses, swarmSubnets } from "./swarm-networks.ts";
 
 /** What this host can do, whether or not it is in a cluster. */
 export interface HostParts {
   readonly images: ImageStore;
   readonly runtime: ContainerRuntime;
   readonly overlay: Overlay;
+  readonly localNetworks: LocalNetworks;
   readonly dns: DnsServer;
   readonly volumes: Volumes;
   /** Lets go of everything; containers and their networks go on. */
@@ -32,11 +36,14 @@ export interface HostPartsOptions {
   /** Address that VXLAN traffic to this node goes to; "" while in no cluster. */
   readonly dataPathAddress: () => string;
   readonly onVolume: OnVolume;
+  /** The swarm's networks and address pools, as far as this node knows them. */
+  readonly swarmNetworks: () => SwarmAddresses;
+  readonly onNetwork: OnNetwork;
 }
 
 /** Opens images, runtime, networks, resolver and volumes; adopts what an earlier daemon left running. */
 export async function openHostParts(
-  { config, state, instance, dataPathAddress, onVolume }: HostPartsOptions,
+  { config, state, instance, dataPathAddress, ...told }: HostPartsOptions,
   { clock, random, log }: { clock: Clock; random: Random; log: Logger },
 ): Promise<HostParts> {
   await mkdir(config.execRoot, { recursive: true, mode: 0o700 });
@@ -57,11 +64,13 @@ export async function openHostParts(
     log: log.child({ module: "runtime" }),
   });
   opened = runtime;
+  let local: LocalOverlay | undefined;
   const overlay = new Overlay({
     execRoot: config.execRoot,
     instance,
     dataPathAddress,
     bridgeSubnet: config.bridgeSubnet,
+    isPortHeld: (protocol, port) => local?.sandboxes.hasPort(protocol, port) ?? false,
     clock,
     log: log.child({ module: "overlay" }),
   });
@@ -72,11 +81,32 @@ export async function openHostParts(
     random,
     log: log.child({ module: "dns" }),
   });
+  const networkLog = log.child({ module: "local-network" });
+  local = new LocalOverlay({
+    execRoot: config.execRoot,
+    dataFolder: state.networks,
+    instance,
+    pools: config.addressPools,
+    avoided: () => [config.bridgeSubnet, ...swarmSubnets(told.swarmNetworks())],
+    isPublished: (protocol, port) => overlay.isPublished(protocol, port),
+    clock,
+    random,
+    log: networkLog,
+  });
+  await local.start();
+  const localNetworks = new LocalNetworks({
+    local,
+    dns,
+    nameServers: config.dns,
+    swarmNetworks: () => told.swarmNetworks().networks,
+    emit: told.onNetwork,
+    log: networkLog,
+  });
   const volumes = new Volumes(
     { root: state.volumes, execRoot: join(config.execRoot, "v") },
     {
       users: () => volumeUsers(runtime),
-      onVolume,
+      onVolume: told.onVolume,
       clock,
       log: log.child({ module: "volumes" }),
     },
@@ -86,10 +116,12 @@ export async function openHostParts(
     images,
     runtime,
     overlay,
+    localNetworks,
     dns,
     volumes,
     async close() {
       await dns.stop();
+      await local?.stop();
       await overlay.stop();
       await runtime.close();
     },

@@ -68,6 +68,11 @@ export class StateDir {
     return join(this.root, "volumes");
   }
 
+  /** Networks of this node alone. */
+  get networks(): string {
+    return join(this.root, "networks");
+  }
+
   async prepare(): Promise<void> {
     for (const folder of [this.root, this.swarm, this.certificates, this.worker]) {
       await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -26,13 +26,22 @@ export class DnsServer {
 
   /**
    * Answers in the sandbox from now on, in place of what was there. `zone` is called for each question:
-   * return the same object until something changes. INTERNAL when the namespace is gone or port 53 is taken.
+   * return the same object until something changes. `upstreams`: servers of this sandbox alone; none: those of all.
+   * INTERNAL when the namespace is gone or port 53 is taken.
    */
-  async addSandbox(containerId: string, namespacePath: string, zone: () => Zone): Promise<void> {
+  async addSandbox(
+    containerId: string,
+    namespacePath: string,
+    zone: () => Zone,
+    upstreams: readonly string[] = [],
+  ): Promise<void> {
     await this.removeSandbox(containerId);
     const resolver = new SandboxResolver({
       zone,
-      forwarder: this.#forwarder,
+      forwarder:
+        upstreams.length === 0
+          ? this.#forwarder
+          : new Forwarder({ ...this.#deps, upstreams: () => upstreams }),
       log: this.#deps.log,
       clock: this.#deps.clock,
     });

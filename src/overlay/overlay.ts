@@ -16,6 +16,7 @@ import {
   type Attachment,
   emptyNetworkState,
   type NetworkState,
+  type PortProtocol,
   type SandboxOptions,
 } from "./network-state.ts";
 import { withPrefix } from "./plan-network.ts";
@@ -31,6 +32,8 @@ export interface OverlayOptions {
   readonly bridgeSubnet: string;
   /** Where VXLAN traffic to this node goes; read at each use, "" while unknown. */
   readonly dataPathAddress: () => string;
+  /** Whether a container that is no task has the port of this node; read at each use. */
+  readonly isPortHeld?: (protocol: PortProtocol, port: number) => boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -73,6 +76,7 @@ export class Overlay {
       networks: this.#networks,
       virtualIps: () => this.#virtualIps,
       reconcile: () => this.#run.request(),
+      isPortHeld: options.isPortHeld ?? (() => false),
       log,
     });
   }
@@ -148,6 +152,13 @@ export class Overlay {
       path,
       bridgeAddress: record.bridgeAddress,
     }));
+  }
+
+  /** Whether the port of this node leads to services or tasks. */
+  isPublished(protocol: PortProtocol, port: number): boolean {
+    return planPublishedPorts(this.#networks.state, this.#sandboxes.all().map(({ record }) => record)).some(
+      (known) => known.protocol === protocol && known.published === port,
+    );
   }
 
   /** Published ingress ports that another program of this node holds too, such as "tcp/80". */

@@ -8,7 +8,7 @@ import { ipBatch, tryIn } from "./kernel.ts";
 import { type HostNames, networkPort } from "./names.ts";
 import { makeNamespace, namespaceExists, removeNamespaceFile } from "./namespace-file.ts";
 import type { NetworkSet } from "./network-set.ts";
-import type { Attachment, SandboxOptions, SandboxRecord } from "./network-state.ts";
+import type { Attachment, PortProtocol, SandboxOptions, SandboxRecord } from "./network-state.ts";
 import { portIsTaken } from "./port-check.ts";
 import { turnOf } from "./rebalance.ts";
 import { Sandbox } from "./sandbox.ts";
@@ -26,6 +26,8 @@ export interface SandboxSetOptions {
   readonly virtualIps: () => ReadonlyMap<string, readonly VirtualIpBackends[]>;
   /** Asks for a run over the whole node: host ports or unused networks have changed. */
   readonly reconcile: () => Promise<void>;
+  /** Whether a container that is no task has the port of this node. */
+  readonly isPortHeld: (protocol: PortProtocol, port: number) => boolean;
   readonly log: Logger;
 }
 
@@ -184,7 +186,8 @@ export class SandboxSet {
       ),
     );
     for (const { protocol, published } of hostPorts) {
-      if (mine.has(`${protocol}/${published}`)) throw portTaken(protocol, published);
+      const isHeld = this.#options.isPortHeld(protocol, published);
+      if (isHeld || mine.has(`${protocol}/${published}`)) throw portTaken(protocol, published);
     }
   }
 

@@ -79,6 +79,13 @@ export class SandboxRegistry {
     return this.#sandboxes.get(containerId);
   }
 
+  /** Whether a container has the port of this node, on any of its addresses. */
+  hasPort(protocol: string, port: number): boolean {
+    return this.all().some(({ ports }) =>
+      ports.some((bound) => bound.protocol === protocol && bound.hostPort === port),
+    );
+  }
+
   /**
    * The container's sandbox; made when it is not there. FAILED_PRECONDITION: an address or port is taken;
    * INVALID_ARGUMENT; NOT_FOUND for a network; RESOURCE_EXHAUSTED.
