@@ -4,7 +4,8 @@ import type { Random } from "../base/random.ts";
 import type { LogMessage } from "../gen/skep/LogMessage.ts";
 import { toTimestamp } from "../model/time.ts";
 import type { ClusterApi } from "../rest/backend/cluster-api.ts";
-import type { Backend, LocalNetworkData, LocalNode, ServiceLogsRequest } from "../rest/backend.ts";
+import type { LocalNetworks } from "../rest/backend/networks.ts";
+import type { Backend, LocalNode, ServiceLogsRequest } from "../rest/backend.ts";
 import { serviceDefinition } from "../rpc/load-proto.ts";
 import { makeBackup } from "./backup.ts";
 import type { DaemonConfig } from "./config.ts";
@@ -71,7 +72,7 @@ function makeLocalNode(deps: BackendDeps): LocalNode {
       clock,
     }),
     volumes: new NodeVolumes(host.volumes, random),
-    networks: async () => localNetworks(config),
+    networks: localNetworks(host.localNetworks),
     events: (sinceMs, signal) => events.follow(sinceMs, signal),
     serviceLogs: (request, signal) => serviceLogs(swarm, request, signal),
   };
@@ -110,18 +111,14 @@ function managerOf(swarm: Swarm) {
   return manager;
 }
 
-function localNetworks(config: DaemonConfig): LocalNetworkData[] {
-  const common = { createdAtMs: 0, internal: false, options: {}, labels: {} };
-  const [gateway = "", prefix = ""] = config.bridgeSubnet.split("/");
-  return [
-    {
-      ...common,
-      id: "bridge",
-      name: "bridge",
-      driver: "bridge",
-      ipam: [{ subnet: `${gateway}/${prefix}`, gateway: "" }],
-    },
-    { ...common, id: "host", name: "host", driver: "host", ipam: [] },
-    { ...common, id: "none", name: "none", driver: "null", ipam: [] },
-  ];
+function localNetworks(networks: HostParts["localNetworks"]): LocalNetworks {
+  return {
+    list: async () =>
+      networks.list().map(({ subnet, gateway, ipRange, reserved, ...network }) => ({
+        ...network,
+        ipam: subnet === "" ? [] : [{ subnet, gateway, ipRange, reserved }],
+      })),
+    create: async (options) => (await networks.create(options)).id,
+    remove: (id) => networks.remove(id),
+  };
 }

@@ -126,7 +126,11 @@ function readConfigFile(given: ReadonlyMap<string, RawValue>): Map<string, RawVa
     }
     values.set(
       flag.name,
-      Array.isArray(value) ? value.map(itemText) : typeof value === "boolean" ? value : String(value),
+      Array.isArray(value)
+        ? value.map(itemText)
+        : typeof value === "boolean"
+          ? value
+          : String(value),
     );
   }
   return values;

@@ -156,9 +156,10 @@ export class Overlay {
 
   /** Whether the port of this node leads to services or tasks. */
   isPublished(protocol: PortProtocol, port: number): boolean {
-    return planPublishedPorts(this.#networks.state, this.#sandboxes.all().map(({ record }) => record)).some(
-      (known) => known.protocol === protocol && known.published === port,
-    );
+    return planPublishedPorts(
+      this.#networks.state,
+      this.#sandboxes.all().map(({ record }) => record),
+    ).some((known) => known.protocol === protocol && known.published === port);
   }
 
   /** Published ingress ports that another program of this node holds too, such as "tcp/80". */

@@ -4,6 +4,7 @@ import type { NodeAvailability } from "../gen/skep/NodeAvailability.ts";
 import type { ClusterApi } from "./backend/cluster-api.ts";
 import type { LocalContainers } from "./backend/containers.ts";
 import type { LocalImages } from "./backend/images.ts";
+import type { LocalNetworks } from "./backend/networks.ts";
 import type { NodeInfoData, SwarmStateData, VersionData } from "./backend/node-info.ts";
 import type { RestoredSwarm, RestoreSwarmOptions, SwarmBackup } from "./backend/swarm-backup.ts";
 import type { LocalVolumes } from "./backend/volumes.ts";
@@ -67,18 +68,6 @@ export interface LocalEvent {
   readonly atMs: number;
 }
 
-/** A network that only this node knows: bridge, host, none. */
-export interface LocalNetworkData {
-  readonly id: string;
-  readonly name: string;
-  readonly driver: string;
-  readonly createdAtMs: number;
-  readonly internal: boolean;
-  readonly ipam: readonly { readonly subnet: string; readonly gateway: string }[];
-  readonly options: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
 /** This node: its host, its part in the swarm, its images, containers and volumes. */
 export interface LocalNode {
   info(): Promise<NodeInfoData>;
@@ -106,7 +95,7 @@ export interface LocalNode {
   readonly containers: LocalContainers;
   /** Absent: /volumes lists none and creates none. */
   readonly volumes?: LocalVolumes | undefined;
-  networks(): Promise<readonly LocalNetworkData[]>;
+  readonly networks: LocalNetworks;
   /** Local events: those kept since `sinceMs` (when given), then new ones until aborted. */
   events(sinceMs: number | undefined, signal: AbortSignal): AsyncIterable<LocalEvent>;
   /** Merged lines of all tasks asked for, from every node; ends by itself unless following. */

@@ -13,6 +13,7 @@ import type { ImageData, LocalImages } from "../../src/rest/backend/images.ts";
 import type { SwarmStateData } from "../../src/rest/backend/node-info.ts";
 import type { Backend, LocalEvent, LocalNode } from "../../src/rest/backend.ts";
 import { FakeCluster } from "./fake-cluster.ts";
+import { FakeLocalNetworks } from "./fake-local-networks.ts";
 
 /** A daemon in memory for tests of REST: a manager with one image and one running container. */
 export class FakeBackend implements Backend {
@@ -87,7 +88,7 @@ export class FakeBackend implements Backend {
       unlockKey: async () => "SWMKEY-1-right",
       images: this.#makeImages(),
       containers: this.#makeContainers(),
-      networks: async () => localNetworks,
+      networks: new FakeLocalNetworks(),
       events: (sinceMs, signal) => this.#events(sinceMs, signal),
       serviceLogs: (request, signal) => this.#serviceLogs(request.serviceIds, signal),
     };
@@ -311,17 +312,6 @@ function aContainer(nowMs: number): ContainerData {
     isTask: true,
   };
 }
-
-const localNetworks = ["bridge", "host", "none"].map((name) => ({
-  id: `${name}id`.padEnd(64, "0"),
-  name,
-  driver: name === "none" ? "null" : name,
-  createdAtMs: 1_700_000_000_000,
-  internal: false,
-  ipam: name === "bridge" ? [{ subnet: "172.18.0.0/16", gateway: "172.18.0.1" }] : [],
-  options: {},
-  labels: {},
-}));
 
 const fakeVersion = {
   version: "0.1.0",

@@ -247,6 +247,18 @@ export interface LocalContainers {
   resize?(id: string, height: number, width: number): Promise<void>;
   /** Absent: 501. */
   rename?(id: string, name: string): Promise<void>;
+  /** It joins a network of this node (name or id), now or when it starts. Absent: 501. FAILED_PRECONDITION when it is on it. */
+  connect?(
+    id: string,
+    endpoint: {
+      readonly network: string;
+      readonly aliases: readonly string[];
+      readonly ip?: string;
+      readonly mac?: string;
+    },
+  ): Promise<void>;
+  /** It leaves a network of this node. Absent: 501. FAILED_PRECONDITION when it is not on it, and not `force`. */
+  disconnect?(id: string, network: string, force: boolean): Promise<void>;
   /** Absent: 501. NOT_FOUND when the image is not here, ALREADY_EXISTS for a name in use. */
   create?(
     options: ContainerCreateOptions,

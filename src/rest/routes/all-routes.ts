@@ -5,6 +5,7 @@ import { dryRunRoutes } from "./dry-run.ts";
 import { eventRoutes } from "./events.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
+import { networkEndpointRoutes } from "./network-endpoints.ts";
 import { networkRoutes } from "./networks.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { secretRoutes } from "./secrets.ts";
@@ -26,6 +27,7 @@ export const allRoutes: readonly Route[] = [
   ...dryRunRoutes,
   ...taskRoutes,
   ...networkRoutes,
+  ...networkEndpointRoutes,
   ...secretRoutes,
   ...configRoutes,
   ...imageRoutes,

@@ -1,7 +1,5 @@
 import { must } from "../../base/assert.ts";
 import { isClusterError } from "../../base/errors.ts";
-import type { Network } from "../../gen/skep/Network.ts";
-import type { LocalNetworkData } from "../backend.ts";
 import { readJson } from "../http/body.ts";
 import {
   type Filters,
@@ -10,21 +8,18 @@ import {
   matchesLabels,
   parseFilters,
 } from "../http/filters.ts";
-import {
-  clusterCall,
-  fromCluster,
-  HttpError,
-  notFound,
-  notManagerError,
-} from "../http/http-error.ts";
+import { clusterCall, fromCluster, HttpError, notManagerError } from "../http/http-error.ts";
 import { queryFlag } from "../http/query.ts";
 import { created, empty, ok, type Reply } from "../http/reply.ts";
 import { param, type RestContext, type RestRequest, type Route } from "../http/request.ts";
+import { untilFilterMs } from "../http/until-filter.ts";
 import { JsonObject } from "../translate/json-object.ts";
 import { acceptedFilters, noFilters } from "../translate/list-filters.ts";
-import { localNetworkJson, networkJson, readNetworkSpec } from "../translate/network.ts";
+import { localNetworkJson, readLocalNetwork, requestedDriver } from "../translate/local-network.ts";
+import { networkJson, readNetworkSpec } from "../translate/network.ts";
 import { localNetworkDetails, serviceDetails } from "../translate/network-details.ts";
 import type { NetworkJson } from "../wire/network.ts";
+import { clusterNetworks, findNetwork } from "./find-network.ts";
 
 /** /networks and below: the node's own and, on managers, the cluster's */
 export const networkRoutes: readonly Route[] = [
@@ -34,18 +29,21 @@ export const networkRoutes: readonly Route[] = [
   { method: "POST", pattern: "/networks/prune", handler: prune },
   { method: "GET", pattern: "/networks/{id}", handler: inspect },
   { method: "DELETE", pattern: "/networks/{id}", handler: remove },
-  { method: "POST", pattern: "/networks/{id}/connect", handler: connect },
-  { method: "POST", pattern: "/networks/{id}/disconnect", handler: connect },
 ];
+
+const predefinedNames: readonly string[] = ["bridge", "host", "none"];
+const noNetworks: ReadonlySet<string> = new Set();
 
 async function list(request: RestRequest, context: RestContext): Promise<Reply> {
   const filters = parseFilters(request.query, acceptedFilters.network);
   const [local, cluster] = await Promise.all([
-    context.backend.node.networks(),
+    context.backend.node.networks.list(),
     clusterNetworks(context),
   ]);
+  const used =
+    filterFlag(filters, "dangling") === undefined ? noNetworks : await usedNetworks(context);
   const all = [...local.map(localNetworkJson), ...cluster.map(networkJson)];
-  return ok(all.filter((network) => matchesNetwork(network, filters)));
+  return ok(all.filter((network) => matchesNetwork(network, filters, used)));
 }
 
 async function inspect(request: RestRequest, context: RestContext): Promise<Reply> {
@@ -73,114 +71,91 @@ async function inspect(request: RestRequest, context: RestContext): Promise<Repl
 
 async function create(request: RestRequest, context: RestContext): Promise<Reply> {
   const object = new JsonObject(await readJson(request));
+  const { node, cluster } = context.backend;
+  const [driver, name] = [requestedDriver(object), object.text("Name")];
   const spec = readNetworkSpec(object);
-  const driver = spec.driver?.name ?? "";
-  const local = await context.backend.node.networks();
-  const name = spec.annotations?.name ?? "";
-  if (local.some((network) => network.name === name)) {
+  if (predefinedNames.includes(name)) {
+    throw new HttpError(403, `operation is not permitted on predefined ${name} network`);
+  }
+  const others = await Promise.all([
+    node.networks.list(),
+    (await clusterNetworks(context)).map(({ spec }) => ({ name: spec?.annotations?.name ?? "" })),
+  ]);
+  if (others.flat().some((network) => network.name === name)) {
     throw new HttpError(409, `network with name ${name} already exists`);
+  }
+  if (driver === "bridge") {
+    const id = await node.networks.create(readLocalNetwork(object));
+    return created({ Id: id, Warning: "" });
   }
   if (driver !== "overlay") {
     throw new HttpError(
       501,
-      `network driver ${driver} is not supported for new networks: create it with driver overlay`,
+      `network driver ${driver} is not supported for new networks: use bridge, or overlay in a swarm`,
     );
   }
-  const refusal = notManagerError(context.backend.node.swarmState());
+  const refusal = notManagerError(node.swarmState());
   if (refusal !== undefined) throw refusal;
-  const { network } = await clusterCall(context.backend.cluster.createNetwork({ spec }));
+  const { network } = await clusterCall(cluster.createNetwork({ spec }));
   return created({ Id: must(network, "the created network").id, Warning: "" });
 }
 
 async function remove(request: RestRequest, context: RestContext): Promise<Reply> {
   const found = await findNetwork(context, param(request, "id"), "");
   if (found.kind === "local") {
-    throw new HttpError(
-      403,
-      `${found.network.name} is a pre-defined network and cannot be removed`,
-    );
+    await context.backend.node.networks.remove(found.network.id);
+    return empty(204);
   }
   await clusterCall(context.backend.cluster.removeNetwork({ ref: found.network.id }));
   return empty(204);
 }
 
 async function prune(request: RestRequest, context: RestContext): Promise<Reply> {
-  const filters = parseFilters(request.query, ["label", "until"]);
+  const filters = parseFilters(request.query, ["label", "label!", "until"]);
+  const { node, cluster } = context.backend;
+  const beforeMs = untilFilterMs(filters, context.clock.now());
+  const goes = (network: NetworkJson): boolean =>
+    !network.Ingress &&
+    !isPredefined(network) &&
+    Date.parse(network.Created) <= beforeMs &&
+    matchesLabels(network.Labels ?? {}, filterList(filters, "label")) &&
+    !filterList(filters, "label!").some((label) => matchesLabels(network.Labels ?? {}, [label]));
+  const local = (await node.networks.list()).map(localNetworkJson).filter(goes);
+  const ofSwarm = (await clusterNetworks(context)).map(networkJson).filter(goes);
   const deleted: string[] = [];
-  for (const network of await clusterNetworks(context)) {
-    const labels = network.spec?.annotations?.labels ?? {};
-    if (network.spec?.ingress === true || !matchesLabels(labels, filterList(filters, "label"))) {
-      continue;
-    }
+  const attempt = async ({ Name }: NetworkJson, removal: Promise<unknown>): Promise<void> => {
     try {
-      await context.backend.cluster.removeNetwork({ ref: network.id });
-      deleted.push(network.spec?.annotations?.name ?? network.id);
+      await removal;
+      deleted.push(Name);
     } catch (error) {
       // In use, or removed by somebody else meanwhile: neither is an error of a prune.
-      if (!isClusterError(error, "FAILED_PRECONDITION", "NOT_FOUND")) throw fromCluster(error);
+      if (!isClusterError(error, "FAILED_PRECONDITION", "PERMISSION_DENIED", "NOT_FOUND")) {
+        throw fromCluster(error);
+      }
     }
-  }
+  };
+  for (const network of local) await attempt(network, node.networks.remove(network.Id));
+  for (const network of ofSwarm) await attempt(network, cluster.removeNetwork({ ref: network.Id }));
   return ok({ NetworksDeleted: deleted.length === 0 ? null : deleted });
 }
 
-async function connect(request: RestRequest, context: RestContext): Promise<Reply> {
-  await readJson(request);
-  const found = await findNetwork(context, param(request, "id"), "");
-  const name = found.kind === "local" ? found.network.name : found.network.spec?.annotations?.name;
-  throw new HttpError(
-    501,
-    `containers cannot join or leave network ${name} while they exist: ` +
-      "change the networks of the service instead",
-  );
+/** Ids of the networks that containers on this node are running on. */
+async function usedNetworks({ backend }: RestContext): Promise<ReadonlySet<string>> {
+  const containers = await backend.node.containers.list();
+  const running = containers.filter(({ state }) => state === "running" || state === "paused");
+  return new Set(running.flatMap(({ networks }) => networks.map(({ networkId }) => networkId)));
 }
 
-type Found =
-  | { readonly kind: "local"; readonly network: LocalNetworkData }
-  | { readonly kind: "cluster"; readonly network: Network };
-
-async function findNetwork(context: RestContext, ref: string, scope: string): Promise<Found> {
-  const [local, cluster] = await Promise.all([
-    scope === "swarm" ? [] : context.backend.node.networks(),
-    scope === "local" ? [] : clusterNetworks(context),
-  ]);
-  const all: { id: string; name: string; found: Found }[] = [
-    ...local.map((network) => ({
-      id: network.id,
-      name: network.name,
-      found: { kind: "local" as const, network },
-    })),
-    ...cluster.map((network) => ({
-      id: network.id,
-      name: network.spec?.annotations?.name ?? "",
-      found: { kind: "cluster" as const, network },
-    })),
-  ];
-  const exact = all.find(({ id }) => id === ref) ?? all.find(({ name }) => name === ref);
-  if (exact !== undefined) return exact.found;
-  const prefixed = all.filter(({ id }) => id.startsWith(ref));
-  const [only] = prefixed;
-  if (only === undefined) throw notFound(`network ${ref} not found`);
-  if (prefixed.length > 1) {
-    throw new HttpError(
-      400,
-      `network ${ref} is ambiguous (${prefixed.length} matches found based on id prefix)`,
-    );
-  }
-  return only.found;
-}
-
-async function clusterNetworks({ backend }: RestContext): Promise<readonly Network[]> {
-  if (!backend.node.swarmState().manager) return [];
-  const { networks } = await clusterCall(backend.cluster.listNetworks({ filters: noFilters }));
-  return networks;
-}
-
-function matchesNetwork(network: NetworkJson, filters: Filters): boolean {
+function matchesNetwork(
+  network: NetworkJson,
+  filters: Filters,
+  used: ReadonlySet<string>,
+): boolean {
   const oneOf = (name: string, matches: (value: string) => boolean) => {
     const values = filterList(filters, name);
     return values.length === 0 || values.some(matches);
   };
-  const builtin = network.Scope === "local" && ["bridge", "host", "none"].includes(network.Name);
+  const builtin = isPredefined(network);
   const dangling = filterFlag(filters, "dangling");
   return (
     oneOf("id", (id) => network.Id.startsWith(id)) &&
@@ -189,6 +164,10 @@ function matchesNetwork(network: NetworkJson, filters: Filters): boolean {
     oneOf("scope", (scope) => network.Scope === scope) &&
     oneOf("type", (type) => (type === "builtin") === builtin) &&
     matchesLabels(network.Labels ?? {}, filterList(filters, "label")) &&
-    (dangling !== true || !builtin)
+    (dangling === undefined || dangling === (!builtin && !used.has(network.Id)))
   );
+}
+
+function isPredefined({ Scope, Name }: NetworkJson): boolean {
+  return Scope === "local" && predefinedNames.includes(Name);
 }

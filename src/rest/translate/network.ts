@@ -2,7 +2,6 @@ import type { IpamConfig } from "../../gen/skep/IpamConfig.ts";
 import type { IpamOptions } from "../../gen/skep/IpamOptions.ts";
 import type { Network } from "../../gen/skep/Network.ts";
 import type { NetworkSpec } from "../../gen/skep/NetworkSpec.ts";
-import type { LocalNetworkData } from "../backend.ts";
 import { badRequest, notImplemented } from "../http/http-error.ts";
 import type {
   ClusterIpamJson,
@@ -13,7 +12,7 @@ import type {
 import { annotationsJson, driverJson, objectJson } from "./common.ts";
 import type { JsonObject } from "./json-object.ts";
 import { omitEmpty, omitUndefined } from "./omit-empty.ts";
-import { millisJson, timestampJson } from "./time.ts";
+import { timestampJson } from "./time.ts";
 
 /** Key that Docker clients read a network's identifier on the wire from. */
 const vxlanIdOption = "com.docker.network.driver.overlay.vxlanid_list";
@@ -44,34 +43,6 @@ export function networkJson(network: Network): NetworkJson {
     Containers: null,
     Options: { ...vni, ...spec?.driver?.options },
     Labels: spec?.annotations?.labels ?? {},
-  };
-}
-
-/** bridge, host and none as /networks shows them. */
-export function localNetworkJson(network: LocalNetworkData): NetworkJson {
-  return {
-    Name: network.name,
-    Id: network.id,
-    Created: millisJson(network.createdAtMs),
-    Scope: "local",
-    Driver: network.driver,
-    EnableIPv4: true,
-    EnableIPv6: false,
-    IPAM: {
-      Driver: "default",
-      Options: null,
-      Config: network.ipam.map(({ subnet, gateway }) =>
-        omitEmpty({ Subnet: subnet, Gateway: gateway }),
-      ),
-    },
-    Internal: network.internal,
-    Attachable: false,
-    Ingress: false,
-    ConfigFrom: { Network: "" },
-    ConfigOnly: false,
-    Containers: {},
-    Options: { ...network.options },
-    Labels: { ...network.labels },
   };
 }
 
@@ -114,7 +85,7 @@ export function readNetworkSpec(object: JsonObject): NetworkSpec {
   if (name === "") throw badRequest("network name is missing");
   return {
     annotations: { name, labels: object.textMap("Labels") },
-    driver: { name: object.text("Driver", "overlay"), options: object.textMap("Options") },
+    driver: { name: "overlay", options: object.textMap("Options") },
     internal: object.flag("Internal"),
     attachable: object.flag("Attachable"),
     ingress: object.flag("Ingress"),
