@@ -183,13 +183,12 @@ export class LocalNetworks implements WorkersView {
   }
 
   renamed(containerId: string, name: string): void {
-    this.#deps.local.sandboxes.rename(containerId, name).then(
-      () => this.#zones.clear(),
-      (error: unknown) => {
-        const fields = { containerId, err: errorMessage(error) };
-        this.#deps.log.error(fields, "a container's new name is not kept for its networks");
-      },
-    );
+    const kept = this.#deps.local.sandboxes.rename(containerId, name);
+    this.#zones.clear();
+    kept.catch((error: unknown) => {
+      const fields = { containerId, err: errorMessage(error) };
+      this.#deps.log.error(fields, "a container's new name is not kept for its networks");
+    });
   }
 
   #wish({ network, aliases, ip = "", mac = "" }: EndpointRequest): EndpointWish {

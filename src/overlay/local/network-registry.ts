@@ -50,7 +50,13 @@ export class NetworkRegistry {
 
   /** Takes over what was kept, and adds predefined networks that are missing. */
   async load(networks: readonly LocalNetwork[]): Promise<void> {
-    for (const network of networks) this.#networks.set(network.id, network);
+    const place = ({ name }: LocalNetwork) => predefined.findIndex(([known]) => known === name);
+    const first = predefined.flatMap((_, at) =>
+      networks.filter((network) => place(network) === at),
+    );
+    const others = networks.filter((network) => !isPredefined(network));
+    others.sort((a, b) => a.createdAtMs - b.createdAtMs);
+    for (const network of [...first, ...others]) this.#networks.set(network.id, network);
     for (const [name, driver] of predefined) {
       if (this.find(name) !== undefined) continue;
       const id = newContainerId(this.#deps.random);

@@ -177,13 +177,13 @@ export class SandboxRegistry {
     });
   }
 
-  /** The name that others know the container by; without a sandbox nothing happens. */
+  /** The name that others know the container by, from now on; resolves when it is kept. Nothing without a sandbox. */
   rename(containerId: string, name: string): Promise<void> {
+    const known = this.#sandboxes.get(containerId);
+    if (known !== undefined) this.#sandboxes.set(containerId, { ...known, name });
     return this.#mutex.run(containerId, async () => {
       const sandbox = this.#sandboxes.get(containerId);
-      if (sandbox === undefined) return;
-      this.#sandboxes.set(containerId, { ...sandbox, name });
-      await this.#deps.store.saveSandbox({ ...sandbox, name });
+      if (sandbox !== undefined) await this.#deps.store.saveSandbox(sandbox);
     });
   }
 
