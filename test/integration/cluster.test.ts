@@ -152,20 +152,11 @@ describe("a cluster of three managers and two workers", function () {
 
   it("tells events of services", async () => {
     const { first } = cluster;
-    const events = first.api("GET", `/events?until=${Date.now() / 1000 + 3}`);
-    await skep(
-      first,
-      "service",
-      "create",
-      "-d",
-      "--name",
-      "short",
-      "--replicas",
-      "0",
-      "skep-web:1",
-    );
+    const since = Date.now() / 1000;
+    await skep(first, "service", "create", "-d", "--name", "short", "--replicas=0", "skep-web:1");
     await skep(first, "service", "rm", "short");
-    const { status, body } = await events;
+    const path = `/events?since=${since}&until=${Date.now() / 1000 + 1}`;
+    const { status, body } = await first.api("GET", path);
     assert.equal(status, 200);
     const text = typeof body === "string" ? body : JSON.stringify(body);
     assert.match(text, /"Type":"service","Action":"create"[^\n]*short/);

@@ -333,7 +333,11 @@ describe("backup and restore", function () {
     const address = ["--advertise-addr", spare.host.ip];
     await skep(spare, "swarm", "restore", file, "--key-file", keyFile, ...address);
     for (const worker of workers) {
-      await skep(worker, "swarm", "join", "--token", token, `${spare.host.ip}:2377`);
+      // Refused as for any member, until the worker has noticed that its manager is gone.
+      const join = ["swarm", "join", "--token", token, `${spare.host.ip}:2377`];
+      await until("a worker is told", 20_000, async () => {
+        return (await worker.skep(...join)).exitCode === 0;
+      });
     }
     await until("both workers are back", 20_000, async () => {
       const nodes = await nodesOf(spare);
