@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { parseSwitch } from "./values.ts";
 
 /** A command that reads `--flag=true` and `--flag=false` as docker's does; commander alone refuses a value for a switch. */
 export class CliCommand extends Command {
@@ -13,15 +14,15 @@ export class CliCommand extends Command {
 
 /** What is needed to tell switches, and values of flags, from arguments. */
 export interface Switches {
-  /** "--detach": flags without a value. */
-  readonly plain: ReadonlySet<string>;
+  /** "--detach", "-d": flags without a value, each with its long form. */
+  readonly plain: ReadonlyMap<string, string>;
   /** "--publish", "-p": flags whose value is the next word. */
   readonly valued: ReadonlySet<string>;
 }
 
 /**
- * Pure: `--x=true` -> `--x`; `--x=false` -> `--no-x` where that exists, else nothing. Stops at the first argument, for what
- * follows may belong to a container's command.
+ * Pure: `--x=true`, `-x=true` -> `--x`; `--x=false` -> `--no-x` where that exists, else nothing. Stops at the first argument, for
+ * what follows may belong to a container's command. INVALID_ARGUMENT for another value.
  */
 export function withPlainSwitches(argv: readonly string[], switches: Switches): string[] {
   const words: string[] = [];
@@ -30,10 +31,11 @@ export function withPlainSwitches(argv: readonly string[], switches: Switches): 
     if (!word.startsWith("-") || word === "-" || word === "--") {
       return [...words, ...argv.slice(at)];
     }
-    const [, flag = "", value] = /^(--[a-z-]+)=(true|false)$/.exec(word) ?? [];
-    if (switches.plain.has(flag)) {
-      const negated = `--no-${flag.slice(2)}`;
-      if (value === "true") words.push(flag);
+    const [, flag = "", value = ""] = /^(--[a-z-]+|-[a-zA-Z])=(.*)$/s.exec(word) ?? [];
+    const long = switches.plain.get(flag);
+    if (long !== undefined) {
+      const negated = `--no-${long.slice(2)}`;
+      if (parseSwitch(long, value)) words.push(long);
       else if (switches.plain.has(negated)) words.push(negated);
       continue;
     }
@@ -48,13 +50,13 @@ export function withPlainSwitches(argv: readonly string[], switches: Switches): 
 }
 
 function switchesOf(command: Command): Switches {
-  const plain = new Set<string>();
+  const plain = new Map<string, string>();
   const valued = new Set<string>();
   for (const { long, short, required, optional } of command.options) {
     for (const flag of [long, short]) {
       if (flag === undefined || flag === null) continue;
       if (required) valued.add(flag);
-      else if (!optional) plain.add(flag);
+      else if (!optional) plain.set(flag, long ?? flag);
     }
   }
   return { plain, valued };

@@ -1,12 +1,12 @@
 import { CommanderError } from "commander";
-import { isClusterError } from "../base/errors.ts";
 import { ApiClient } from "./client.ts";
+import { exitCodeOf } from "./exit-code.ts";
 import { hostOf, makeProgram } from "./program.ts";
 import { problemText, type Session } from "./session.ts";
 
 void main(process.argv.slice(2));
 
-/** Exit codes as docker's: 0, 1 when the daemon says no, 125 for wrong usage. */
+/** Exit codes as docker's: 0, 1 when the daemon says no, 125 for wrong flags (exit-code.ts). */
 async function main(argv: readonly string[]): Promise<void> {
   const interrupted = new AbortController();
   process.once("SIGINT", () => {
@@ -40,12 +40,9 @@ async function printCandidates(words: readonly string[], interrupted: AbortSigna
 }
 
 function report(error: unknown): number {
-  // commander has told already; a noun alone shows its help, as docker does.
-  if (error instanceof CommanderError) {
-    return error.exitCode === 0 || error.code === "commander.help" ? 0 : 125;
-  }
-  process.stderr.write(`${problemText(error)}\n`);
-  return isClusterError(error, "INVALID_ARGUMENT") ? 125 : 1;
+  // commander has told already.
+  if (!(error instanceof CommanderError)) process.stderr.write(`${problemText(error)}\n`);
+  return exitCodeOf(error);
 }
 
 function openSession(host: string, interrupted: AbortSignal): Session {

@@ -54,6 +54,13 @@ export function parseRatio(flag: string, text: string): number {
   return value;
 }
 
+/** What docker takes for a switch: true, false, and Go's other words for them. */
+export function parseSwitch(flag: string, text: string): boolean {
+  if (/^(true|t|1)$/i.test(text)) return true;
+  if (/^(false|f|0)$/i.test(text)) return false;
+  throw invalid(flag, text, "true or false");
+}
+
 export function parseChoice<T extends string>(
   flag: string,
   text: string,

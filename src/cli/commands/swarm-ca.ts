@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import type { NodeJson } from "../../rest/wire/node.ts";
 import type { ExternalCaJson, SwarmJson, SwarmSpecJson } from "../../rest/wire/swarm.ts";
+import { readFlagFile } from "../flag-file.ts";
 import { pause } from "../pause.ts";
 import { collect, type OpenSession, type Session } from "../session.ts";
 import { invalid, parseDuration, parseEntries } from "../values.ts";
@@ -132,14 +132,6 @@ async function parseExternalCa(text: string): Promise<ExternalCaJson> {
   if (found.Protocol !== "cfssl") throw invalid("--external-ca", text, wanted);
   if (!found.URL.startsWith("https://")) throw invalid("--external-ca", text, wanted);
   return found;
-}
-
-async function readFlagFile(flag: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new Error(`${flag}: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 function showRoot(session: Session, { TLSInfo }: SwarmJson): void {

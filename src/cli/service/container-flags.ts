@@ -5,7 +5,8 @@ import { splitWords } from "./items.ts";
 
 /** Sets what the flags common to create and update say of the container. */
 export function applyContainerFlags(container: ContainerSpecJson, flags: ServiceFlags): void {
-  if (flags.entrypoint !== undefined) container.Command = splitWords(flags.entrypoint);
+  if (flags.entrypoint !== undefined)
+    container.Command = splitWords(flags.entrypoint, "--entrypoint");
   if (flags.hostname !== undefined) container.Hostname = flags.hostname;
   if (flags.user !== undefined) container.User = flags.user;
   if (flags.workdir !== undefined) container.Dir = flags.workdir;

@@ -33,7 +33,7 @@ export function specOfFlags(
     Mode: modeOf(flags),
     EndpointSpec: {
       Mode: parseChoice("--endpoint-mode", flags.endpointMode ?? "vip", ["vip", "dnsrr"]),
-      Ports: (flags.publish ?? []).flatMap(parsePublish),
+      Ports: (flags.publish ?? []).flatMap((text) => parsePublish(text)),
     },
   };
   applyContainerFlags(container, flags);
@@ -55,10 +55,10 @@ function applyContainerLists(container: ContainerSpecJson, flags: ServiceFlags):
     container.Labels = parseLabels("--container-label", flags.containerLabel);
   }
   if (flags.group !== undefined) container.Groups = flags.group;
-  if (flags.mount !== undefined) container.Mounts = flags.mount.map(parseMount);
-  if (flags.host !== undefined) container.Hosts = flags.host.map(parseHost);
+  if (flags.mount !== undefined) container.Mounts = flags.mount.map((text) => parseMount(text));
+  if (flags.host !== undefined) container.Hosts = flags.host.map((text) => parseHost(text));
   if (flags.sysctl !== undefined) container.Sysctls = parseLabels("--sysctl", flags.sysctl);
-  if (flags.ulimit !== undefined) container.Ulimits = flags.ulimit.map(parseUlimit);
+  if (flags.ulimit !== undefined) container.Ulimits = flags.ulimit.map((text) => parseUlimit(text));
   const { dns, dnsOption, dnsSearch } = flags;
   if (dns !== undefined || dnsOption !== undefined || dnsSearch !== undefined) {
     container.DNSConfig = {
@@ -70,7 +70,7 @@ function applyContainerLists(container: ContainerSpecJson, flags: ServiceFlags):
 }
 
 function applyTaskLists(task: TaskSpecJson, flags: ServiceFlags): void {
-  const networks = (flags.network ?? []).map(parseNetwork);
+  const networks = (flags.network ?? []).map((text) => parseNetwork(text));
   if (networks.length > 0) task.Networks = networks;
   if (flags.constraint !== undefined || flags.placementPref !== undefined) {
     task.Placement = {
@@ -78,11 +78,11 @@ function applyTaskLists(task: TaskSpecJson, flags: ServiceFlags): void {
       ...(flags.constraint === undefined ? {} : { Constraints: flags.constraint }),
       ...(flags.placementPref === undefined
         ? {}
-        : { Preferences: flags.placementPref.map(parsePreference) }),
+        : { Preferences: flags.placementPref.map((text) => parsePreference(text)) }),
     };
   }
   if (flags.genericResource !== undefined) {
-    const GenericResources = flags.genericResource.map(parseGenericResource);
+    const GenericResources = flags.genericResource.map((text) => parseGenericResource(text));
     const { Limits = {}, Reservations = {} } = task.Resources ?? {};
     task.Resources = { Limits, Reservations: { ...Reservations, GenericResources } };
   }

@@ -19,7 +19,10 @@ export interface FileReferences {
 export const noFiles: FileReferences = { secrets: [], configs: [] };
 
 /** NAME or source=NAME,target=FILE,uid=0,gid=0,mode=0444. */
-export function parseFileRequest(flag: "--secret" | "--config", text: string): FileRequest {
+export function parseFileRequest(
+  flag: `--${"secret" | "config"}${"" | "-add"}`,
+  text: string,
+): FileRequest {
   const wanted = "NAME or source=NAME[,target=FILE][,uid=0][,gid=0][,mode=0444]";
   const fields = new Map(text.includes("=") ? parseEntries(text) : [["source", text] as const]);
   const unknown = [...fields.keys()].find(
@@ -27,12 +30,17 @@ export function parseFileRequest(flag: "--secret" | "--config", text: string): F
   );
   const source = fields.get("source") ?? fields.get("src") ?? "";
   const mode = fields.get("mode") ?? "0444";
-  if (unknown !== undefined || source === "" || !/^0?[0-7]{3}$/.test(mode)) {
+  if (
+    unknown !== undefined ||
+    source === "" ||
+    !/^0?[0-7]{3}$/.test(mode) ||
+    fields.get("target") === ""
+  ) {
     throw invalid(flag, text, wanted);
   }
   return {
     source,
-    target: fields.get("target") ?? (flag === "--config" ? `/${source}` : source),
+    target: fields.get("target") ?? (flag.startsWith("--config") ? `/${source}` : source),
     uid: fields.get("uid") ?? "0",
     gid: fields.get("gid") ?? "0",
     mode: Number.parseInt(mode, 8),

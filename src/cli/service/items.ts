@@ -1,15 +1,24 @@
+import { isIP } from "node:net";
 import { must } from "../../base/assert.ts";
 import type {
   GenericResourceJson,
   MountJson,
   NetworkAttachmentConfigJson,
 } from "../../rest/wire/service.ts";
-import { invalid, parseBytes, parseChoice, parseEntries, splitPair } from "../values.ts";
+import {
+  invalid,
+  parseBytes,
+  parseChoice,
+  parseEntries,
+  parseSwitch,
+  splitPair,
+} from "../values.ts";
 
 const mountTypes = ["bind", "volume", "tmpfs"] as const;
 
 /** One `--network`: a name, or name=NAME,alias=OTHER,driver-opt=k=v. */
-export function parseNetwork(text: string): NetworkAttachmentConfigJson {
+export function parseNetwork(text: string, flag = "--network"): NetworkAttachmentConfigJson {
+  if (text === "") throw invalid(flag, text, "the name of a network");
   if (!text.includes("=")) return { Target: text };
   const network: NetworkAttachmentConfigJson = {};
   for (const [key, value] of parseEntries(text)) {
@@ -18,26 +27,35 @@ export function parseNetwork(text: string): NetworkAttachmentConfigJson {
     else if (key === "driver-opt") {
       const [option, setting] = splitPair(value);
       network.DriverOpts = { ...network.DriverOpts, [option]: setting };
-    } else throw invalid("--network", text, "NAME or name=NAME[,alias=OTHER][,driver-opt=k=v]");
+    } else throw invalid(flag, text, "NAME or name=NAME[,alias=OTHER][,driver-opt=k=v]");
   }
-  if (network.Target === undefined) throw invalid("--network", text, "given with a name=NAME");
+  if ((network.Target ?? "") === "") throw invalid(flag, text, "given with a name=NAME");
+  if (network.Aliases?.includes("") === true) {
+    throw invalid(flag, text, "given with a name after each alias=");
+  }
   return network;
 }
 
 /** One `--mount`. */
-export function parseMount(text: string): MountJson {
+export function parseMount(text: string, flag = "--mount"): MountJson {
   const entries = parseEntries(text);
   const type = entries.find(([key]) => key === "type")?.[1] ?? "volume";
-  const mount: MountJson = { Type: parseChoice("--mount type", type, mountTypes) };
-  for (const [key, value] of entries) setMountField(mount, key, value, text);
-  if (mount.Target === undefined) throw invalid("--mount", text, "given with a target=/path");
-  if (mount.Type === "bind" && mount.Source === undefined) {
-    throw invalid("--mount", text, "given with a source=/path, for a bind mount");
+  const mount: MountJson = { Type: parseChoice(`${flag} type`, type, mountTypes) };
+  for (const [key, value] of entries) setMountField(mount, key, value, text, flag);
+  if ((mount.Target ?? "") === "") throw invalid(flag, text, "given with a target=/path");
+  if (mount.Type === "bind" && (mount.Source ?? "") === "") {
+    throw invalid(flag, text, "given with a source=/path, for a bind mount");
   }
   return mount;
 }
 
-function setMountField(mount: MountJson, key: string, value: string, text: string): void {
+function setMountField(
+  mount: MountJson,
+  key: string,
+  value: string,
+  text: string,
+  flag: string,
+): void {
   const volume = (): NonNullable<MountJson["VolumeOptions"]> => {
     mount.VolumeOptions ??= {};
     return mount.VolumeOptions;
@@ -62,13 +80,13 @@ function setMountField(mount: MountJson, key: string, value: string, text: strin
       return;
     case "readonly":
     case "ro":
-      mount.ReadOnly = isTrue(value);
+      mount.ReadOnly = parseSwitch(`${flag} readonly`, value);
       return;
     case "bind-propagation":
       mount.BindOptions = { ...mount.BindOptions, Propagation: value };
       return;
     case "volume-nocopy":
-      volume().NoCopy = isTrue(value);
+      volume().NoCopy = parseSwitch(`${flag} volume-nocopy`, value);
       return;
     case "volume-subpath":
       volume().Subpath = value;
@@ -85,52 +103,58 @@ function setMountField(mount: MountJson, key: string, value: string, text: strin
     case "tmpfs-size":
       mount.TmpfsOptions = {
         ...mount.TmpfsOptions,
-        SizeBytes: parseBytes("--mount tmpfs-size", value),
+        SizeBytes: parseBytes(`${flag} tmpfs-size`, value),
       };
       return;
     case "tmpfs-mode":
-      if (!/^[0-7]{1,4}$/.test(value)) throw invalid("--mount tmpfs-mode", value, "octal, as 1777");
+      if (!/^[0-7]{1,4}$/.test(value)) throw invalid(`${flag} tmpfs-mode`, value, "octal, as 1777");
       mount.TmpfsOptions = { ...mount.TmpfsOptions, Mode: Number.parseInt(value, 8) };
       return;
     default:
       throw invalid(
-        "--mount",
+        flag,
         text,
         `made of known fields such as type, source, target, readonly ("${key}" is not one)`,
       );
   }
 }
 
-function isTrue(value: string): boolean {
-  return value === "true" || value === "1";
-}
-
 /** One `--placement-pref`. */
-export function parsePreference(text: string): { Spread: { SpreadDescriptor: string } } {
+export function parsePreference(
+  text: string,
+  flag = "--placement-pref",
+): { Spread: { SpreadDescriptor: string } } {
   const match = /^spread=(.+)$/.exec(text);
-  if (match?.[1] === undefined) throw invalid("--placement-pref", text, "spread=node.labels.KEY");
+  if (match?.[1] === undefined) throw invalid(flag, text, "spread=node.labels.KEY");
   return { Spread: { SpreadDescriptor: match[1] } };
 }
 
-/** One `--host`, as the API keeps it: "ip name". */
-export function parseHost(text: string): string {
-  const at = text.indexOf(":");
-  if (at <= 0 || at === text.length - 1) throw invalid("--host", text, "name:ip");
-  return `${text.slice(at + 1)} ${text.slice(0, at)}`;
+/** One `--host`, name:ip or name=ip, as the API keeps it: "ip name". An IPv6 address may stand in brackets. */
+export function parseHost(text: string, flag = "--host"): string {
+  const [, name = "", bracketed, plain] = /^([^:=\s]+)[:=](?:\[(.*)\]|(.*))$/.exec(text) ?? [];
+  const ip = bracketed ?? plain ?? "";
+  if (name === "" || isIP(ip) === 0) throw invalid(flag, text, "name:ip such as db:10.0.0.5");
+  return `${ip} ${name}`;
 }
 
 /** One `--ulimit`: name=soft[:hard]. */
-export function parseUlimit(text: string): { Name: string; Soft: number; Hard: number } {
+export function parseUlimit(
+  text: string,
+  flag = "--ulimit",
+): { Name: string; Soft: number; Hard: number } {
   const match = /^(\w+)=(-?\d+)(?::(-?\d+))?$/.exec(text);
-  if (match === null) throw invalid("--ulimit", text, "name=soft[:hard] such as nofile=1024:2048");
+  if (match === null) throw invalid(flag, text, "name=soft[:hard] such as nofile=1024:2048");
   const [, name = "", soft = "", hard = soft] = match;
   return { Name: name, Soft: Number(soft), Hard: Number(hard) };
 }
 
 /** One `--generic-resource`: KIND=N counts, KIND=VALUE names. */
-export function parseGenericResource(text: string): GenericResourceJson {
+export function parseGenericResource(
+  text: string,
+  flag = "--generic-resource",
+): GenericResourceJson {
   const [kind, value] = splitPair(text);
-  if (kind === "" || value === "") throw invalid("--generic-resource", text, "KIND=n");
+  if (kind === "" || value === "") throw invalid(flag, text, "KIND=n");
   return /^\d+$/.test(value)
     ? { DiscreteResourceSpec: { Kind: kind, Value: Number(value) } }
     : { NamedResourceSpec: { Kind: kind, Value: value } };
@@ -151,9 +175,12 @@ export function withClientValue(
   return value === undefined ? text : `${text}=${value}`;
 }
 
-/** Splits a command line at blanks; quotes keep blanks together. */
-export function splitWords(text: string): string[] {
-  return [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) =>
-    must(a ?? b ?? c, "a word"),
-  );
+/** Splits a command line at blanks; quotes keep blanks together. INVALID_ARGUMENT for a quote that does not end. */
+export function splitWords(text: string, flag: string): string[] {
+  return [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => {
+    if (c?.startsWith('"') || c?.startsWith("'")) {
+      throw invalid(flag, text, "a command line whose quotes are closed");
+    }
+    return must(a ?? b ?? c, "a word");
+  });
 }

@@ -17,6 +17,7 @@ import {
 import { changedLabels, changedList, changedOptional } from "./lists.ts";
 import { setMaxConcurrent, setReplicas } from "./mode.ts";
 import { withOwnLabels } from "./own-labels.ts";
+import { checkRemovals, hostNameOf, isRemovedPort } from "./removals.ts";
 import { applyTaskFlags, updateConfigOf } from "./task-flags.ts";
 
 /** Pure: the service's spec with what `service update` changes. `networkRm` names networks by id, as the spec does. */
@@ -25,12 +26,13 @@ export function updatedSpec(
   flags: ServiceFlags,
   added: FileReferences = noFiles,
 ): ServiceSpecJson {
+  checkRemovals(flags);
   const spec = structuredClone(before);
   const task = spec.TaskTemplate;
   task.ContainerSpec ??= {};
   const container = task.ContainerSpec;
   if (flags.image !== undefined) container.Image = flags.image;
-  if (flags.args !== undefined) container.Args = splitWords(flags.args);
+  if (flags.args !== undefined) container.Args = splitWords(flags.args, "--args");
   if (flags.replicas !== undefined) setReplicas(spec, parseCount("--replicas", flags.replicas));
   if (flags.maxConcurrent !== undefined) {
     setMaxConcurrent(spec, parseCount("--max-concurrent", flags.maxConcurrent));
@@ -52,16 +54,13 @@ export function updatedSpec(
   return spec;
 }
 
-// A port to remove is named by its target, "80" or "80/udp".
 function changeEndpoint(spec: ServiceSpecJson, flags: ServiceFlags): void {
-  const gone = new Set(flags.publishRm ?? []);
   const kept = (spec.EndpointSpec?.Ports ?? []).filter(
-    ({ TargetPort, Protocol = "tcp" }) =>
-      !gone.has(String(TargetPort)) && !gone.has(`${TargetPort}/${Protocol}`),
+    (port) => !isRemovedPort(port, flags.publishRm ?? []),
   );
   const ports = changedList(
     kept,
-    (flags.publishAdd ?? []).flatMap(parsePublish),
+    (flags.publishAdd ?? []).flatMap((text) => parsePublish(text, "--publish-add")),
     [],
     (port) => `${port.TargetPort}/${port.Protocol ?? "tcp"}/${port.PublishedPort ?? 0}`,
   );
@@ -89,15 +88,15 @@ function changeContainerLists(
     changedOptional(Env, flags.envAdd, flags.envRm, (text) => text.split("=")[0]),
   );
   set("Groups", changedOptional(Groups, flags.groupAdd, flags.groupRm, same));
-  const mounts = flags.mountAdd?.map(parseMount);
+  const mounts = flags.mountAdd?.map((text) => parseMount(text, "--mount-add"));
   set(
     "Mounts",
     changedOptional(Mounts, mounts, flags.mountRm, ({ Target }) => Target),
   );
-  const hosts = flags.hostAdd?.map(parseHost);
-  const names = flags.hostRm?.map((text) => text.split(":")[0] ?? text);
+  const hosts = flags.hostAdd?.map((text) => parseHost(text, "--host-add"));
+  const names = flags.hostRm?.map(hostNameOf);
   set("Hosts", changedOptional(Hosts, hosts, names, hostName));
-  const ulimits = flags.ulimitAdd?.map(parseUlimit);
+  const ulimits = flags.ulimitAdd?.map((text) => parseUlimit(text, "--ulimit-add"));
   set(
     "Ulimits",
     changedOptional(Ulimits, ulimits, flags.ulimitRm, ({ Name }) => Name),
@@ -146,7 +145,7 @@ function changeTaskLists(task: TaskSpecJson, flags: ServiceFlags): void {
   );
   const preferences = changedOptional(
     task.Placement?.Preferences,
-    flags.placementPrefAdd?.map(parsePreference),
+    flags.placementPrefAdd?.map((text) => parsePreference(text, "--placement-pref-add")),
     flags.placementPrefRm,
     ({ Spread }) => `spread=${Spread?.SpreadDescriptor ?? ""}`,
   );
@@ -154,14 +153,14 @@ function changeTaskLists(task: TaskSpecJson, flags: ServiceFlags): void {
   if (preferences !== undefined) task.Placement = { ...task.Placement, Preferences: preferences };
   const networks = changedOptional(
     task.Networks,
-    flags.networkAdd?.map(parseNetwork),
+    flags.networkAdd?.map((text) => parseNetwork(text, "--network-add")),
     flags.networkRm,
     ({ Target }) => Target,
   );
   if (networks !== undefined) task.Networks = networks;
   const generic = changedOptional(
     task.Resources?.Reservations?.GenericResources,
-    flags.genericResourceAdd?.map(parseGenericResource),
+    flags.genericResourceAdd?.map((text) => parseGenericResource(text, "--generic-resource-add")),
     flags.genericResourceRm,
     resourceKind,
   );

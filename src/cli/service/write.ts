@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { ClusterError } from "../../base/errors.ts";
 import type { ConfigJson } from "../../rest/wire/config.ts";
 import type { NetworkJson } from "../../rest/wire/network.ts";
 import type { SecretJson } from "../../rest/wire/secret.ts";
@@ -8,6 +8,7 @@ import type {
   ServiceSpecJson,
   ServiceUpdateResponseJson,
 } from "../../rest/wire/service.ts";
+import { readFlagFile } from "../flag-file.ts";
 import { registryAuthHeaders } from "../registry-auth.ts";
 import type { Session } from "../session.ts";
 import { invalid, parseCount } from "../values.ts";
@@ -23,6 +24,7 @@ import { withClientValue } from "./items.ts";
 import { setReplicas } from "./mode.ts";
 import { isScheduled } from "./own-labels.ts";
 import { pinImage } from "./pin-image.ts";
+import { unusedRemovals } from "./removals.ts";
 import { updatedSpec } from "./update-spec.ts";
 import { waitForService } from "./wait.ts";
 
@@ -39,7 +41,7 @@ export async function createService(
   const complete = env.length === 0 ? flags : { ...flags, env };
   // Once without files, so that a wrong flag is told before the daemon is asked anything.
   specOfFlags(image, args, complete);
-  const files = await resolveFiles(session, flags.secret, flags.config);
+  const files = await resolveFiles(session, "", flags.secret, flags.config);
   const auth = await registryAuthHeaders(image);
   const spec = specOfFlags(image, args, complete, files);
   const { ID, Warnings } = await session.client.post<ServiceCreateResponseJson>(
@@ -61,6 +63,7 @@ export async function changeService(
   name: string,
   flags: ServiceFlags,
 ): Promise<void> {
+  checkUpdate(flags);
   const envAdd = flags.envAdd?.map((text) => withClientValue(text, process.env));
   const networkRm =
     flags.networkRm === undefined ? undefined : await networkIds(session, flags.networkRm);
@@ -69,8 +72,11 @@ export async function changeService(
     ...(envAdd === undefined ? {} : { envAdd }),
     ...(networkRm === undefined ? {} : { networkRm }),
   };
-  const files = await resolveFiles(session, flags.secretAdd, flags.configAdd);
-  const service = await putSpec(session, name, flags, (spec) => updatedSpec(spec, complete, files));
+  const files = await resolveFiles(session, "-add", flags.secretAdd, flags.configAdd);
+  const service = await putSpec(session, name, flags, (spec) => {
+    for (const warning of unusedRemovals(spec, complete)) session.warn(warning);
+    return updatedSpec(spec, complete, files);
+  });
   session.print(name);
   if (flags.detach !== true) {
     await waitForService(session, service.ID, { quiet: flags.quiet ?? false });
@@ -83,6 +89,7 @@ export async function rollbackService(
   name: string,
   flags: ServiceFlags,
 ): Promise<void> {
+  checkRollback(flags);
   const service = await getService(session, name);
   await session.client.post(`/services/${service.ID}/update`, {
     query: { version: service.Version.Index, rollback: "previous" },
@@ -92,6 +99,25 @@ export async function rollbackService(
   if (flags.detach !== true) {
     await waitForService(session, service.ID, { quiet: flags.quiet ?? false, rollback: true });
   }
+}
+
+const onByDefault = { resolveImage: true, healthcheck: true };
+
+// The spec of before comes back as it was.
+function checkRollback(flags: ServiceFlags): void {
+  const alone = ["rollback", "detach", "quiet"];
+  // What `--no-…` turns off is on without it.
+  const given = Object.entries(flags).filter(
+    ([key, value]) => !alone.includes(key) && !(value === true && key in onByDefault),
+  );
+  const [[key, value] = []] = given;
+  if (key === undefined) return;
+  const words = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const flag = value === false ? `--no-${words}` : `--${words}`;
+  throw new ClusterError(
+    "INVALID_ARGUMENT",
+    `other flags may not be combined with --rollback: leave ${flag} out`,
+  );
 }
 
 /** `service scale web=3 api=2` */
@@ -148,21 +174,34 @@ async function putSpec(
   return service;
 }
 
+// Before the daemon is asked anything: what is wrong with a flag whatever the service is.
+function checkUpdate(flags: ServiceFlags): void {
+  const { replicas, maxConcurrent, ...others } = flags;
+  if (replicas !== undefined) parseCount("--replicas", replicas);
+  if (maxConcurrent !== undefined) parseCount("--max-concurrent", maxConcurrent);
+  updatedSpec({ Name: "", Labels: {}, TaskTemplate: { ForceUpdate: 0 }, Mode: {} }, others);
+  for (const text of flags.secretAdd ?? []) parseFileRequest("--secret-add", text);
+  for (const text of flags.configAdd ?? []) parseFileRequest("--config-add", text);
+}
+
 async function resolveFiles(
   session: Session,
+  suffix: "" | "-add",
   secretTexts: readonly string[] = [],
   configTexts: readonly string[] = [],
 ): Promise<FileReferences> {
+  const secretFlag = `--secret${suffix}` as const;
+  const configFlag = `--config${suffix}` as const;
   const secrets: FileReferences["secrets"][number][] = [];
   for (const text of secretTexts) {
-    const request = parseFileRequest("--secret", text);
+    const request = parseFileRequest(secretFlag, text);
     const path = `/secrets/${encodeURIComponent(request.source)}`;
     const { ID, Spec } = await session.client.get<SecretJson>(path);
     secrets.push(secretReference({ ...request, source: Spec.Name }, ID));
   }
   const configs: FileReferences["configs"][number][] = [];
   for (const text of configTexts) {
-    const request = parseFileRequest("--config", text);
+    const request = parseFileRequest(configFlag, text);
     const path = `/configs/${encodeURIComponent(request.source)}`;
     const { ID, Spec } = await session.client.get<ConfigJson>(path);
     configs.push(configReference({ ...request, source: Spec.Name }, ID));
@@ -183,8 +222,14 @@ async function networkIds(session: Session, names: readonly string[]): Promise<s
 async function readEnvFiles(files: readonly string[]): Promise<string[]> {
   const lines: string[] = [];
   for (const file of files) {
-    for (const line of (await readFile(file, "utf8")).split(/\r?\n/)) {
-      if (line.trim() !== "" && !line.trimStart().startsWith("#")) lines.push(line.trimStart());
+    const content = await readFlagFile("--env-file", file);
+    for (const [at, text] of content.split(/\r?\n/).entries()) {
+      const line = text.trimStart();
+      if (line === "" || line.startsWith("#")) continue;
+      if (!/^[^=\s]+(=|\s*$)/.test(line)) {
+        throw invalid("--env-file", `${file}:${at + 1}: ${line}`, "a NAME or NAME=value");
+      }
+      lines.push(line);
     }
   }
   return lines;

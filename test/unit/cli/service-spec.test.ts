@@ -291,7 +291,7 @@ describe("references to secrets and configs", () => {
 
 describe("words and credentials", () => {
   it("splits words at blanks outside of quotes", () => {
-    assert.deepEqual(splitWords(`a "b c" 'd e' f`), ["a", "b c", "d e", "f"]);
+    assert.deepEqual(splitWords(`a "b c" 'd e' f`, "--args"), ["a", "b c", "d e", "f"]);
   });
 
   it("takes variables of the client", () => {

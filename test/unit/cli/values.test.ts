@@ -122,7 +122,12 @@ describe("--publish", () => {
 
 describe("switches with a value", () => {
   const switches = {
-    plain: new Set(["--detach", "-d", "--read-only", "--no-read-only"]),
+    plain: new Map([
+      ["--detach", "--detach"],
+      ["-d", "--detach"],
+      ["--read-only", "--read-only"],
+      ["--no-read-only", "--no-read-only"],
+    ]),
     valued: new Set(["--env", "-e", "--name"]),
   };
   const cases: { name: string; given: string[]; want: string[] }[] = [
