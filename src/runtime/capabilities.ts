@@ -1,14 +1,5 @@
 import { ClusterError } from "../base/errors.ts";
-
-/** In the order of the kernel's bits (include/uapi/linux/capability.h). */
-export const capabilityNames: readonly string[] =
-  `CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
-NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT
-SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE
-AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ
-PERFMON BPF CHECKPOINT_RESTORE`
-    .split(/\s+/)
-    .map((name) => `CAP_${name}`);
+import { capabilityNames } from "../model/capability-names.ts";
 
 /** What a container has unless its spec says otherwise: Docker's fourteen. */
 export const defaultCapabilities: readonly string[] =

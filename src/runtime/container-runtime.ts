@@ -11,6 +11,7 @@ import { KeyedMutex } from "../base/keyed-mutex.ts";
 import { unmount } from "../base/linux.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import { signalNumber } from "../model/signal.ts";
 import { findLeftovers, vanished } from "./adopt.ts";
 import { openAttachInput } from "./attach-input.ts";
 import { cgroupFolders, removeCgroups } from "./cgroup-paths.ts";
@@ -32,7 +33,6 @@ import { isAlive } from "./process-info.ts";
 import { releaseContainer } from "./release.ts";
 import { findProgram } from "./runtime-paths.ts";
 import { mountSecrets } from "./secrets-mount.ts";
-import { signalNumber } from "./signals.ts";
 import { type ContainerStats, cgroupReader, readStats } from "./stats.ts";
 import { listProcesses, type ProcessRow } from "./top.ts";
 

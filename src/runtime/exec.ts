@@ -6,9 +6,9 @@ import { ReadStream } from "node:tty";
 import type { Clock } from "../base/clock.ts";
 import { sleep } from "../base/clock.ts";
 import { ClusterError } from "../base/errors.ts";
+import { signalNumber } from "../model/signal.ts";
 import type { OciProcess } from "./oci-types.ts";
 import { openPty, resizePty } from "./pty.ts";
-import { signalNumber } from "./signals.ts";
 
 /** A command that runs in a container. With a terminal all output is in `stdout`. */
 export interface ExecSession {

@@ -9,6 +9,7 @@ import { fillPlaceholders, probeContext } from "../placeholder.ts";
 import { durationMs } from "../time.ts";
 import { checkImageReference } from "./image-reference.ts";
 import { checkMounts } from "./mounts.ts";
+import { checkProcess } from "./process.ts";
 import { checkDuration, checkInteger, firstDuplicate, invalid } from "./refuse.ts";
 
 /** Checks what runs in a task of a service with these labels. */
@@ -38,46 +39,6 @@ function checkPlaceholders(
   }
 }
 
-function checkProcess(container: ContainerSpec): void {
-  for (const entry of container.env) {
-    if (entry.startsWith("=") || entry === "" || entry.includes("\0")) {
-      throw invalid(`env "${entry}"`, "write it as NAME=value");
-    }
-  }
-  if (!/^((SIG)?[A-Z][A-Z0-9+-]*|[1-9]\d?)?$/i.test(container.stopSignal)) {
-    throw invalid(`stop-signal "${container.stopSignal}"`, "give a name or number, as SIGTERM");
-  }
-  if (container.dir !== "" && !container.dir.startsWith("/")) {
-    throw invalid(`workdir "${container.dir}"`, "it must be an absolute path");
-  }
-  if (!["", "true", "false"].includes(container.init)) {
-    throw invalid(`init "${container.init}"`, "use true, false, or leave it out");
-  }
-  if (!["", "default"].includes(container.isolation)) {
-    throw invalid(`isolation "${container.isolation}"`, "Linux nodes know only the default");
-  }
-  checkInteger("oom-score-adj", container.oomScoreAdj, -1000, 1000);
-  for (const key of Object.keys(container.sysctls)) {
-    if (!/^[a-z0-9_]+([./][\w-]+)+$/i.test(key)) {
-      throw invalid(`sysctl "${key}"`, "write it as net.core.somaxconn=1024");
-    }
-  }
-  for (const name of [...container.capabilityAdd, ...container.capabilityDrop]) {
-    if (!/^[A-Z_]+$/i.test(name))
-      throw invalid(`capability "${name}"`, "give a name, as NET_ADMIN");
-  }
-  for (const limit of container.ulimits) {
-    if (!/^[a-z]+$/.test(limit.name))
-      throw invalid(`ulimit "${limit.name}"`, "give a name, as nofile");
-    // -1 stands for no limit.
-    checkInteger(`ulimit ${limit.name} soft`, limit.soft, -1, Number.MAX_SAFE_INTEGER);
-    checkInteger(`ulimit ${limit.name} hard`, limit.hard, -1, Number.MAX_SAFE_INTEGER);
-    if (limit.hard !== -1 && (limit.soft === -1 || limit.soft > limit.hard)) {
-      throw invalid(`ulimit ${limit.name}`, "the soft limit is above the hard limit");
-    }
-  }
-}
-
 function checkNames(container: ContainerSpec): void {
   const hostname = container.hostname.replaceAll(/\{\{[^}]*\}\}/g, "x");
   if (hostname !== "" && !/^[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$/.test(hostname)) {
@@ -87,6 +48,15 @@ function checkNames(container: ContainerSpec): void {
   for (const server of container.dns?.nameservers ?? []) {
     if (isIP(server) === 0)
       throw invalid(`dns "${server}"`, "give the IP address of a name server");
+  }
+  for (const option of container.dns?.options ?? []) {
+    if (!/^\S+$/.test(option))
+      throw invalid(`dns-option "${option}"`, "write one option, as ndots:2");
+  }
+  for (const domain of container.dns?.search ?? []) {
+    if (domain !== "." && !/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?\.?$/.test(domain)) {
+      throw invalid(`dns-search "${domain}"`, "give a domain, as example.com");
+    }
   }
   for (const entry of container.hosts) {
     const [ip = "", ...names] = entry.trim().split(/\s+/);

@@ -7,7 +7,7 @@ import { LineSplitter, parseLogLine, parseLogTime } from "../../../src/runtime/l
 import { isWanted } from "../../../src/runtime/log-reader.ts";
 import { parseProcStat } from "../../../src/runtime/process-info.ts";
 import { overlayOptions } from "../../../src/runtime/rootfs.ts";
-import { signalNumber } from "../../../src/runtime/signals.ts";
+import { signalNumber } from "../../../src/model/signal.ts";
 import { parseBlockIo, parseNetDev, readStats } from "../../../src/runtime/stats.ts";
 import { parseProcess } from "../../../src/runtime/top.ts";
 

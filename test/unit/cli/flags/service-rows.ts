@@ -69,10 +69,10 @@ const common: BadFlagTable = {
     bad("--stop-signal", "99", "give a name or number, as SIGTERM", "daemon"),
   ],
   "--cap-add": [
-    { args: ["--cap-add=FLY"], want: /capability "CAP_FLY": .*as NET_ADMIN/, by: "daemon" },
+    { args: ["--cap-add=FLY"], want: /capability "CAP_FLY": .*NET_ADMIN/, by: "daemon" },
   ],
   "--cap-drop": [
-    { args: ["--cap-drop=FLY"], want: /capability "CAP_FLY": .*as NET_ADMIN/, by: "daemon" },
+    { args: ["--cap-drop=FLY"], want: /capability "CAP_FLY": .*NET_ADMIN/, by: "daemon" },
   ],
   "--endpoint-mode": [bad("--endpoint-mode", "magic", "vip, dnsrr")],
   "--limit-cpu": [
@@ -105,11 +105,8 @@ const common: BadFlagTable = {
     },
   ],
   "--health-retries": [bad("--health-retries", "-1", count)],
-  "--max-concurrent": [
-    bad("--max-concurrent", "x", count),
-    bad("--max-concurrent", "2", "it is for replicated-job"),
-  ],
-  "--log-driver": [bad("--log-driver", "", "name the driver")],
+  "--max-concurrent": [bad("--max-concurrent", "2", "it is for replicated-job")],
+  "--log-driver": [bad("--log-driver", "", "name the driver", "daemon")],
   "--log-opt": [bad("--log-opt", "=5m", "key=value")],
   "--schedule": [
     { args: ["--schedule=@daily"], want: /skep\.schedule: only a replicated-job/, by: "daemon" },
