@@ -10,7 +10,7 @@ export class IdSet implements Iterable<string> {
   }
 
   has(id: string): boolean {
-    return this.#shardOf(id).has(id);
+    return this.#size > 0 && this.#shardOf(id).has(id);
   }
 
   /** False when it was there before. */
@@ -24,6 +24,7 @@ export class IdSet implements Iterable<string> {
 
   /** False when it was not there. */
   delete(id: string): boolean {
+    if (this.#size === 0) return false;
     const isGone = this.#shardOf(id).delete(id);
     if (isGone) this.#size -= 1;
     return isGone;

@@ -9,11 +9,14 @@ type View = ReturnType<PlacementStore["view"]>;
 /** Keeps the NodeInfo of each node; only nodes that something happened to are summed up again. */
 export class NodeCache {
   readonly #infos = new Map<string, NodeInfo>();
+  /** Ids of all infos, in order. */
+  readonly #ids: string[] = [];
   readonly #stale = new Set<string>();
 
   /** Everything is to be read again. */
   reset(view: View): void {
     this.#infos.clear();
+    this.#ids.length = 0;
     this.#stale.clear();
     for (const node of view.all("node")) this.#stale.add(node.id);
   }
@@ -41,14 +44,39 @@ export class NodeCache {
       if (isTimeUp()) return false;
       this.#stale.delete(id);
       const node = view.get("node", id);
-      if (node === undefined) this.#infos.delete(id);
-      else this.#infos.set(id, nodeInfoOf(node, view.tasksOfNode(id)));
+      if (node === undefined) this.#forget(id);
+      else this.#know(nodeInfoOf(node, view.tasksOfNode(id)));
     }
     return true;
   }
 
-  infos(): Iterable<NodeInfo> {
-    return this.#infos.values();
+  /** By id. */
+  *infos(): Generator<NodeInfo> {
+    for (const id of this.#ids) {
+      const info = this.#infos.get(id);
+      if (info !== undefined) yield info;
+    }
+  }
+
+  #know(info: NodeInfo): void {
+    const { id } = info.node;
+    if (!this.#infos.has(id)) this.#ids.splice(this.#placeOf(id), 0, id);
+    this.#infos.set(id, info);
+  }
+
+  #forget(id: string): void {
+    if (this.#infos.delete(id)) this.#ids.splice(this.#placeOf(id), 1);
+  }
+
+  /** How many ids come before it: found by halves, as sorting 10,000 at once would take long. */
+  #placeOf(id: string): number {
+    let [from, to] = [0, this.#ids.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((this.#ids[middle] ?? "") < id) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 }
 

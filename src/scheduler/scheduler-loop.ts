@@ -42,7 +42,7 @@ export class SchedulerLoop {
   /** Where there may be more of them: all that is in the store, or all that waited for room. Read in slices. */
   #unread: Iterator<Task>[] = [];
   /** Taken from the queue, and nothing written about them yet. */
-  #open: string[] = [];
+  readonly #open = new Set<string>();
   /** Tasks that did not fit; tried again when nodes change or room is made. */
   #waiting = new IdSet();
   #roomMade = false;
@@ -145,8 +145,9 @@ export class SchedulerLoop {
       await this.#place(new Slice(this.#deps.clock, sliceMs));
       this.#backoff.reset();
     } catch (error) {
-      this.#unread.push(this.#tasksOf(this.#open));
-      this.#open = [];
+      for (const id of this.#open) this.#waiting.delete(id);
+      this.#unread.push(this.#tasksOf([...this.#open]));
+      this.#open.clear();
       const level = isClusterError(error, "NOT_LEADER", "UNAVAILABLE") ? log.debug : log.warn;
       level({ err: error }, "scheduling stopped, trying again later");
       const delayMs = this.#backoff.nextMs();
@@ -161,7 +162,7 @@ export class SchedulerLoop {
     const startMs = clock.monotonic();
     this.#isOutdated = "no";
     while (!this.#nodes.refresh(store.view(), () => slice.isTimeUp())) await slice.pause();
-    await slice.pause();
+    if (slice.isTimeUp()) await slice.pause();
     const pass = new SchedulingPass(this.#nodes.infos(), clock.now());
     let placements: Placements[] = [];
     while (!this.#stopping.signal.aborted) {
@@ -174,12 +175,25 @@ export class SchedulerLoop {
       if (this.#readSome(slice)) continue;
       const ids = this.#queue.take(portionTasks);
       if (ids.length === 0) break;
-      this.#open.push(...ids);
-      const portion = [...this.#tasksOf(ids)].filter(needsScheduling);
+      const portion = this.#openTasks(ids);
       for (const _ of pass.prepare(portion)) if (slice.isTimeUp()) await slice.pause();
       placements.push(placePortion(pass, portion));
     }
     if (!this.#stopping.signal.aborted) await this.#commit(placements);
+  }
+
+  /** The tasks that are still to be placed; each is taken in hand once, however often it was queued. */
+  #openTasks(ids: readonly string[]): readonly Task[] {
+    const view = this.#deps.store.view();
+    const tasks: Task[] = [];
+    for (const id of ids) {
+      const task = view.get("task", id);
+      if (task === undefined || !needsScheduling(task)) continue;
+      if (this.#open.has(id) || this.#waiting.has(id)) continue;
+      this.#open.add(id);
+      tasks.push(task);
+    }
+    return tasks;
   }
 
   #isTooOld(startMs: number): boolean {
@@ -199,25 +213,26 @@ export class SchedulerLoop {
   }
 
   async #commit(placements: readonly Placements[]): Promise<void> {
-    const { store, clock } = this.#deps;
-    const now = toTimestamp(clock.now());
-    const changes: ((tx: PlacementTransaction) => void)[] = [];
+    await this.#deps.store.batch(this.#changesOf(placements));
+    this.#open.clear();
+  }
+
+  *#changesOf(placements: readonly Placements[]): Generator<(tx: PlacementTransaction) => void> {
+    const now = toTimestamp(this.#deps.clock.now());
     for (const { assignments, unplaced } of placements) {
       for (const { taskId, explanation } of unplaced) {
         this.#waiting.add(taskId);
-        changes.push((tx) => writeExplanation(tx, taskId, explanation, now));
+        yield (tx) => writeExplanation(tx, taskId, explanation, now);
       }
       for (const assignment of assignments) {
-        changes.push((tx) => {
+        yield (tx) => {
           const refused = writeAssignment(tx, assignment, now);
           if (refused === undefined) return;
           this.#isOutdated = "now";
           this.#queue.add(refused);
-        });
+        };
       }
     }
-    await store.batch(changes);
-    this.#open = [];
   }
 }
 

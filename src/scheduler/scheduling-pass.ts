@@ -22,6 +22,7 @@ import {
 
 /** A group is small, and uses the order that groups share, when it has less than this part of the nodes. */
 const smallGroupPart = 1 / 8;
+const stepNodes = 1_000;
 const nothing: readonly never[] = [];
 
 /** A task that has a node. */
@@ -50,8 +51,8 @@ interface Shape {
   /** Made when it is first needed. */
   order(): SharedOrder;
   endGroup(): void;
-  /** The candidates by what the task's preferences name. */
-  partition(task: Task): Partition;
+  /** The candidates by what the task's preferences name. Yields after each 1,000 nodes or so. */
+  partition(task: Task): Generator<void, Partition>;
 }
 
 /**
@@ -59,7 +60,9 @@ interface Shape {
  * may come in several. Equal input gives equal output.
  */
 export class SchedulingPass {
-  readonly #loads: ReadonlyMap<string, NodeLoad>;
+  /** By id. */
+  readonly #loads: readonly NodeLoad[];
+  #loadsById: ReadonlyMap<string, NodeLoad> | undefined;
   readonly #nowMs: number;
   readonly #shapes = new Map<string, Shape>();
   /** Explanations by what was asked for; nodes only fill up, so they hold to the end. */
@@ -67,7 +70,10 @@ export class SchedulingPass {
   #spread: { readonly groupKey: string; readonly spread: Spread } | undefined;
 
   constructor(nodes: Iterable<NodeInfo>, nowMs: number) {
-    this.#loads = new Map(Array.from(nodes, (info) => [info.node.id, new NodeLoad(info)]));
+    // Fast when they come in order, as the loop's do.
+    this.#loads = Array.from(nodes, (info) => new NodeLoad(info)).sort((a, b) =>
+      a.node.id < b.node.id ? -1 : 1,
+    );
     this.#nowMs = nowMs;
   }
 
@@ -82,11 +88,8 @@ export class SchedulingPass {
     const pipeline = new Pipeline(first);
     const askKey = askKeyOf(first);
     if (askKey !== undefined && this.#refusals.has(askKey)) return;
-    const shape = this.#shapeOf(first, pipeline);
-    yield;
+    const shape = yield* this.#shapeSteps(first, pipeline);
     if (this.#sharesOrder(group, first, shape)) return;
-    shape.partition(first);
-    yield;
     yield* this.#spreadSteps(first, shape);
   }
 
@@ -99,7 +102,7 @@ export class SchedulingPass {
     const known = askKey === undefined ? undefined : this.#refusals.get(askKey);
     if (known !== undefined) return { assignments: [], unplaced: refuse(group, known) };
 
-    const shape = this.#shapeOf(first, pipeline);
+    const shape = resultOf(this.#shapeSteps(first, pipeline));
     const take = this.#taker(group, first, pipeline, shape);
     const holding = holdingOf(first);
     const assignments: Assignment[] = [];
@@ -110,14 +113,15 @@ export class SchedulingPass {
     }
     shape.endGroup();
     if (assignments.length === group.length) return { assignments, unplaced: [] };
-    const explanation = pipeline.explain(this.#loads.values());
+    const explanation = pipeline.explain(this.#loads);
     if (askKey !== undefined) this.#refusals.set(askKey, explanation);
     return { assignments, unplaced: refuse(group.slice(assignments.length), explanation) };
   }
 
   /** Checks a task whose node was chosen when it was made (global services). */
   placeOnOwnNode(task: Task): Placements {
-    const load = this.#loads.get(task.nodeId);
+    this.#loadsById ??= new Map(this.#loads.map((load) => [load.node.id, load]));
+    const load = this.#loadsById.get(task.nodeId);
     const pipeline = new Pipeline(task);
     if (load !== undefined && pipeline.fits(load)) {
       return { assignments: [assign(task, load, holdingOf(task))], unplaced: [] };
@@ -145,7 +149,7 @@ export class SchedulingPass {
         if (load !== undefined) return load;
         useShared = false;
       }
-      return this.#spreadOf(first, shape).take(hasRoom);
+      return resultOf(this.#spreadSteps(first, shape)).take(hasRoom);
     };
   }
 
@@ -158,27 +162,25 @@ export class SchedulingPass {
   }
 
   /** The order of nodes for this group; only the last group's is kept. */
-  #spreadOf(first: Task, shape: Shape): Spread {
-    const steps = this.#spreadSteps(first, shape);
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return step.value;
-    }
-  }
-
   *#spreadSteps(first: Task, shape: Shape): Generator<void, Spread> {
     const groupKey = groupKeyOf(first);
     if (this.#spread?.groupKey === groupKey) return this.#spread.spread;
-    const spread = yield* spreadOver(shape.partition(first), first, this.#nowMs);
+    const spread = yield* spreadOver(yield* shape.partition(first), first, this.#nowMs);
     this.#spread = { groupKey, spread };
     return spread;
   }
 
-  #shapeOf(task: Task, pipeline: Pipeline): Shape {
+  *#shapeSteps(task: Task, pipeline: Pipeline): Generator<void, Shape> {
     const key = shapeKeyOf(task);
     const known = this.#shapes.get(key);
     if (known !== undefined) return known;
-    const candidates = [...this.#loads.values()].filter((load) => pipeline.mayEverFit(load));
+    const candidates: NodeLoad[] = [];
+    let seen = 0;
+    for (const load of this.#loads) {
+      if (pipeline.mayEverFit(load)) candidates.push(load);
+      seen += 1;
+      if (seen % stepNodes === 0) yield;
+    }
     const setAsideMax = Math.ceil(candidates.length * smallGroupPart);
     let order: SharedOrder | undefined;
     const partitions = new Map<string, Partition>();
@@ -189,16 +191,24 @@ export class SchedulingPass {
         return order;
       },
       endGroup: () => order?.endGroup(),
-      partition(like) {
+      *partition(like) {
         const descriptors = descriptorsOf(like);
         const name = JSON.stringify(descriptors);
-        const made = partitions.get(name) ?? partitionBy(candidates, descriptors);
+        const made = partitions.get(name) ?? (yield* partitionBy(candidates, descriptors));
         partitions.set(name, made);
         return made;
       },
     };
     this.#shapes.set(key, shape);
     return shape;
+  }
+}
+
+/** What the steps come to, without pauses. */
+function resultOf<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
   }
 }
 

@@ -1,28 +1,25 @@
-import { Heap } from "./heap.ts";
+import { IndexHeap } from "./index-heap.ts";
 import type { NodeLoad } from "./node-info.ts";
-
-interface Entry {
-  readonly load: NodeLoad;
-  taskCount: number;
-}
 
 /**
  * Nodes by number of tasks, then id: the order in which services that have nothing there yet fill them. Many small groups share one,
  * so that each does not have to look at every node.
  */
 export class SharedOrder {
-  readonly #entries: Heap<Entry>;
+  readonly #loads: readonly NodeLoad[];
+  readonly #heap: IndexHeap;
   readonly #setAsideMax: number;
-  #setAside: Entry[] = [];
+  #setAside: number[] = [];
 
-  /** Gives up after `setAsideMax` nodes that do not suit. */
+  /** `loads` by id. Gives up after `setAsideMax` nodes that do not suit. */
   constructor(loads: readonly NodeLoad[], setAsideMax: number) {
+    this.#loads = loads;
     this.#setAsideMax = setAsideMax;
-    this.#entries = new Heap(
-      loads.map((load) => ({ load, taskCount: load.taskCount })),
-      (a, b) =>
-        a.taskCount !== b.taskCount ? a.taskCount < b.taskCount : a.load.node.id < b.load.node.id,
-    );
+    const keys = new Float64Array(loads.length);
+    loads.forEach((load, at) => {
+      keys[at] = load.taskCount;
+    });
+    this.#heap = new IndexHeap(keys);
   }
 
   /**
@@ -30,16 +27,18 @@ export class SharedOrder {
    * `undefined` when there is none, or too many did not suit: then look at all nodes.
    */
   take(suits: (load: NodeLoad) => boolean): NodeLoad | undefined {
-    for (let first = this.#entries.first(); first; first = this.#entries.first()) {
-      if (first.taskCount !== first.load.taskCount) {
-        first.taskCount = first.load.taskCount;
-        this.#entries.firstChanged();
-      } else if (suits(first.load)) {
-        return first.load;
+    const heap = this.#heap;
+    for (let first = heap.first(); first !== undefined; first = heap.first()) {
+      const load = this.#loads[first];
+      if (load === undefined) break;
+      if (heap.firstKey() !== load.taskCount) {
+        heap.changeFirst(load.taskCount);
+      } else if (suits(load)) {
+        return load;
       } else {
         if (this.#setAside.length >= this.#setAsideMax) return undefined;
         this.#setAside.push(first);
-        this.#entries.removeFirst();
+        heap.removeFirst();
       }
     }
     return undefined;
@@ -47,7 +46,7 @@ export class SharedOrder {
 
   /** Makes all nodes available to the next group. */
   endGroup(): void {
-    for (const entry of this.#setAside) this.#entries.add(entry);
+    for (const index of this.#setAside) this.#heap.add(index);
     this.#setAside = [];
   }
 }

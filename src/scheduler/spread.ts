@@ -1,18 +1,15 @@
 import type { Node } from "../gen/skep/Node.ts";
 import type { Task } from "../gen/skep/Task.ts";
-import { Heap } from "./heap.ts";
+import { IndexHeap } from "./index-heap.ts";
 import { groupKeyOf, type NodeLoad } from "./node-info.ts";
 
 const stepNodes = 1_000;
 const failuresMax = 5;
 const failuresWindowMs = 5 * 60_000;
 
-interface Candidate {
-  readonly load: NodeLoad;
-  readonly keepsFailing: boolean;
-  serviceCount: number;
-  taskCount: number;
-}
+// A node's key: whether it keeps failing, tasks of the service, tasks; so many of each that a number holds all exactly.
+const taskCountsEnd = 2 ** 26;
+const keepsFailingKey = 2 ** 52;
 
 /** Hands out nodes of a group of tasks in the order in which they should take tasks. */
 export interface Spread {
@@ -20,17 +17,11 @@ export interface Spread {
   take(hasRoom: (load: NodeLoad) => boolean): NodeLoad | undefined;
 }
 
-/** The branches of one preference's values; each branch is a Spread in itself. */
-interface Branch {
-  readonly value: string;
-  readonly spread: Spread;
-  serviceCount: number;
-}
-
-/** Nodes sorted by the values of spread preferences, level by level; the same for all tasks with these preferences. */
+/** Nodes, by id, sorted by the values of spread preferences, level by level; the same for all tasks with these preferences. */
 export type Partition =
   | { readonly loads: readonly NodeLoad[] }
-  | { readonly branches: readonly { readonly value: string; readonly part: Partition }[] };
+  /** One for each value, in their order. */
+  | { readonly branches: readonly Partition[] };
 
 /** The labels that the task's preferences name. */
 export function descriptorsOf(task: Task): readonly string[] {
@@ -38,21 +29,28 @@ export function descriptorsOf(task: Task): readonly string[] {
   return preferences.flatMap(({ spread }) => (spread ? [spread.descriptor] : []));
 }
 
-export function partitionBy(loads: readonly NodeLoad[], descriptors: readonly string[]): Partition {
+/** Yields after each 1,000 nodes or so. `loads` are in order of ids. */
+export function* partitionBy(
+  loads: readonly NodeLoad[],
+  descriptors: readonly string[],
+): Generator<void, Partition> {
   const [descriptor, ...rest] = descriptors;
   if (descriptor === undefined) return { loads };
   const groups = new Map<string, NodeLoad[]>();
   const labelOf = labelReader(descriptor);
+  let seen = 0;
   for (const load of loads) {
     const value = labelOf(load.node);
     const group = groups.get(value);
     if (group === undefined) groups.set(value, [load]);
     else group.push(load);
+    seen += 1;
+    if (seen % stepNodes === 0) yield;
   }
-  const branches = Array.from(groups, ([value, group]) => ({
-    value,
-    part: partitionBy(group, rest),
-  }));
+  const branches: Partition[] = [];
+  for (const [, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    branches.push(yield* partitionBy(group, rest));
+  }
   return { branches };
 }
 
@@ -83,29 +81,30 @@ function* spreadOf(
 ): Generator<void, { readonly spread: Spread; readonly serviceCount: number }> {
   let serviceCount = 0;
   if ("loads" in partition) {
-    const candidates: Candidate[] = [];
+    const { loads } = partition;
+    const keys = new Float64Array(loads.length);
     const groupKey = groupKeyOf(task);
-    for (const load of partition.loads) {
+    let at = 0;
+    for (const load of loads) {
       const count = load.serviceCounts.get(task.serviceId) ?? 0;
       serviceCount += count;
-      candidates.push({
-        load,
-        keepsFailing: keepsFailing(load, groupKey, nowMs),
-        serviceCount: count,
-        taskCount: load.taskCount,
-      });
-      if (candidates.length % stepNodes === 0) yield;
+      const failing = keepsFailing(load, groupKey, nowMs);
+      keys[at] = (failing ? keepsFailingKey : 0) + count * taskCountsEnd + load.taskCount;
+      at += 1;
+      if (at % stepNodes === 0) yield;
     }
     yield;
-    return { spread: new Leaf(candidates, task.serviceId), serviceCount };
+    return { spread: new Leaf(loads, keys, task.serviceId), serviceCount };
   }
-  const branches: Branch[] = [];
-  for (const { value, part } of partition.branches) {
-    const branch = { value, ...(yield* spreadOf(part, task, nowMs)) };
+  const branches: Spread[] = [];
+  const keys = new Float64Array(partition.branches.length);
+  for (const [at, part] of partition.branches.entries()) {
+    const branch = yield* spreadOf(part, task, nowMs);
     serviceCount += branch.serviceCount;
-    branches.push(branch);
+    keys[at] = branch.serviceCount;
+    branches.push(branch.spread);
   }
-  return { spread: new Fork(branches), serviceCount };
+  return { spread: new Fork(branches, keys), serviceCount };
 }
 
 /** Nodes without the label form one branch, of the empty value. */
@@ -120,63 +119,60 @@ function labelReader(descriptor: string): (node: Node) => string {
   };
 }
 
+/** Takes from the branch with the fewest tasks of the service. */
 class Fork implements Spread {
-  readonly #branches: Heap<Branch>;
+  readonly #branches: readonly Spread[];
+  readonly #heap: IndexHeap;
 
-  constructor(branches: Branch[]) {
-    this.#branches = new Heap(branches, (a, b) =>
-      a.serviceCount !== b.serviceCount ? a.serviceCount < b.serviceCount : a.value < b.value,
-    );
+  constructor(branches: readonly Spread[], serviceCounts: Float64Array) {
+    this.#branches = branches;
+    this.#heap = new IndexHeap(serviceCounts);
   }
 
   take(hasRoom: (load: NodeLoad) => boolean): NodeLoad | undefined {
-    for (let best = this.#branches.first(); best; best = this.#branches.first()) {
-      const load = best.spread.take(hasRoom);
-      if (load === undefined) {
-        // A branch without room stays so: placing only fills nodes.
-        this.#branches.removeFirst();
-        continue;
+    const heap = this.#heap;
+    for (let best = heap.first(); best !== undefined; best = heap.first()) {
+      const load = this.#branches[best]?.take(hasRoom);
+      if (load !== undefined) {
+        heap.changeFirst(heap.firstKey() + 1);
+        return load;
       }
-      best.serviceCount += 1;
-      this.#branches.firstChanged();
-      return load;
+      // A branch without room stays so: placing only fills nodes.
+      heap.removeFirst();
     }
     return undefined;
   }
 }
 
 class Leaf implements Spread {
+  readonly #loads: readonly NodeLoad[];
   readonly #serviceId: string;
-  readonly #candidates: Heap<Candidate>;
+  readonly #heap: IndexHeap;
 
-  constructor(candidates: Candidate[], serviceId: string) {
+  constructor(loads: readonly NodeLoad[], keys: Float64Array, serviceId: string) {
+    this.#loads = loads;
     this.#serviceId = serviceId;
-    this.#candidates = new Heap(candidates, comesBefore);
+    this.#heap = new IndexHeap(keys);
   }
 
   take(hasRoom: (load: NodeLoad) => boolean): NodeLoad | undefined {
-    const candidates = this.#candidates;
-    for (let best = candidates.first(); best; best = candidates.first()) {
-      const { load } = best;
-      const serviceCount = load.serviceCounts.get(this.#serviceId) ?? 0;
-      if (best.taskCount !== load.taskCount || best.serviceCount !== serviceCount) {
+    const heap = this.#heap;
+    for (let best = heap.first(); best !== undefined; best = heap.first()) {
+      const load = this.#loads[best];
+      if (load === undefined) break;
+      const key = heap.firstKey();
+      if (key - Math.floor(key / taskCountsEnd) * taskCountsEnd !== load.taskCount) {
         // Another group filled the node meanwhile; counts only grow, so it can only move back.
-        best.taskCount = load.taskCount;
-        best.serviceCount = serviceCount;
-        candidates.firstChanged();
+        const serviceCount = load.serviceCounts.get(this.#serviceId) ?? 0;
+        const failing = key >= keepsFailingKey ? keepsFailingKey : 0;
+        heap.changeFirst(failing + serviceCount * taskCountsEnd + load.taskCount);
       } else if (hasRoom(load)) {
+        heap.changeFirst(key + taskCountsEnd + 1);
         return load;
       } else {
-        candidates.removeFirst();
+        heap.removeFirst();
       }
     }
     return undefined;
   }
-}
-
-function comesBefore(a: Candidate, b: Candidate): boolean {
-  if (a.keepsFailing !== b.keepsFailing) return b.keepsFailing;
-  if (a.serviceCount !== b.serviceCount) return a.serviceCount < b.serviceCount;
-  if (a.taskCount !== b.taskCount) return a.taskCount < b.taskCount;
-  return a.load.node.id < b.load.node.id;
 }

@@ -1,5 +1,4 @@
 import type { Task } from "../gen/skep/Task.ts";
-import { IdSet } from "./id-set.ts";
 import { groupKeyOf } from "./node-info.ts";
 
 /** Tasks that name their node already can go nowhere else, so they come first. */
@@ -15,17 +14,20 @@ interface Line {
   next: number;
 }
 
-/** Tasks that wait to be placed, by group, each of them once. Groups come in the order in which they came up, tasks likewise. */
+/**
+ * Tasks that wait to be placed, by group. Groups come in the order in which they came up, tasks likewise. One that was added twice comes
+ * twice: with hundreds of thousands of them, looking each up in a set costs as much as placing it.
+ */
 export class TaskQueue {
   readonly #lines = new Map<string, Line>();
-  readonly #known = new IdSet();
+  #size = 0;
 
   get size(): number {
-    return this.#known.size;
+    return this.#size;
   }
 
   add(task: Task): void {
-    if (!this.#known.add(task.id)) return;
+    this.#size += 1;
     const key = queueKeyOf(task);
     const line = this.#lines.get(key);
     if (line === undefined) this.#lines.set(key, { ids: [task.id], next: 0 });
@@ -39,13 +41,13 @@ export class TaskQueue {
     if (key === undefined || line === undefined) return [];
     const ids = line.ids.slice(line.next, line.next + most);
     line.next += ids.length;
+    this.#size -= ids.length;
     if (line.next >= line.ids.length) this.#lines.delete(key);
-    for (const id of ids) this.#known.delete(id);
     return ids;
   }
 
   clear(): void {
     this.#lines.clear();
-    for (const id of this.#known) this.#known.delete(id);
+    this.#size = 0;
   }
 }

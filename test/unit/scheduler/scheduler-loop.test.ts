@@ -155,6 +155,43 @@ describe("scheduler loop", () => {
     await loop.stop();
   });
 
+  it("explains again what a failed commit did not say", async () => {
+    const made = createMemoryStore();
+    made.seed("node", aNode({ id: "a", spec: { availability: "DRAIN" } }));
+    made.seed("task", pending("t1"));
+    const propose = made.proposer.propose.bind(made.proposer);
+    let calls = 0;
+    made.proposer.propose = async (data) => {
+      calls += 1;
+      if (calls === 1) throw new ClusterError("UNAVAILABLE", "no quorum");
+      return await propose(data);
+    };
+    const loop = startLoop(made);
+    await made.clock.run(10_000);
+    assert.match(made.store.view().get("task", "t1")?.status?.err ?? "", /no suitable node/);
+    await loop.stop();
+  });
+
+  it("places a task once, however often it was touched while it waited", async () => {
+    const made = createMemoryStore();
+    made.seed("node", aNode({ id: "a" }), aNode({ id: "b" }));
+    const loop = startLoop(made);
+    made.seed("task", pending("t1"), pending("t2", { slot: 2 }));
+    for (let slot = 3; slot < 6; slot += 1) {
+      await made.store.update((tx) => {
+        const task = tx.get("task", "t1");
+        assert.ok(task);
+        tx.update("task", { ...task, slot });
+      });
+    }
+    await made.clock.run(200);
+    assert.deepEqual(
+      states(made).toSorted((a, b) => (a < b ? -1 : 1)),
+      ["ASSIGNED a", "ASSIGNED b"],
+    );
+    await loop.stop();
+  });
+
   it("counts what reports of tasks change on a node, and only that", async () => {
     const made = createMemoryStore();
     const spec = aTaskSpec({ resources: { reservations: { nanoCpus: 4e9 } } });

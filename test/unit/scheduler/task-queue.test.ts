@@ -8,13 +8,12 @@ const waiting = (id: string, serviceId: string, nodeId = "") =>
   aTask({ id, serviceId, nodeId, status: { state: "PENDING" } });
 
 describe("TaskQueue", () => {
-  it("gives tasks out by group, in the order in which they came, each once", () => {
+  it("gives tasks out by group, in the order in which they came", () => {
     const queue = new TaskQueue();
     for (const [id, service] of [
       ["t1", "a"],
       ["t2", "b"],
       ["t3", "a"],
-      ["t1", "a"],
       ["t4", "a"],
     ] as const) {
       queue.add(waiting(id, service));
