@@ -25,6 +25,21 @@ describe("the daemon's configuration", () => {
     return readConfig(["--config-file", json, ...argv]);
   }
 
+  it("takes address pools as flags, and as objects of the file", () => {
+    const want = [
+      { base: { base: 0xac500000, prefix: 16, size: 65_536 }, prefix: 24 },
+      { base: { base: 0x0a090000, prefix: 20, size: 4_096 }, prefix: 26 },
+    ];
+    const flag = "--default-address-pool";
+    const given = [flag, "base=172.80.0.0/16,size=24", flag, "base=10.9.0.0/20,size=26"];
+    assert.deepEqual(read(given).config.addressPools, want);
+    const pools = '[{"base":"172.80.0.0/16","size":24},{"base":"10.9.0.0/20","size":26}]';
+    const { config, warnings } = read([], file(`{"default-address-pools":${pools}}`));
+    assert.deepEqual(config.addressPools, want);
+    assert.deepEqual(warnings, []);
+    assert.throws(() => read([flag, "10.9.0.0/20"]), { code: "INVALID_ARGUMENT" });
+  });
+
   it("has defaults", () => {
     const { config, warnings } = read([]);
     assert.deepEqual(warnings, []);
