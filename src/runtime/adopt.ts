@@ -71,7 +71,8 @@ export async function wasOomKilled(folders: ContainerFolders): Promise<boolean> 
   );
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether there is something at a path. */
+export async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

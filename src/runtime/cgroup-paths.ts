@@ -53,3 +53,14 @@ export async function removeCgroups(paths: readonly string[]): Promise<boolean> 
   );
   return gone.every(Boolean);
 }
+
+/** Where the kernel says whether a cgroup is frozen. */
+export function freezerFile(version: CgroupVersion, cgroupsPath: string): string {
+  if (version === "v2") return join(mountPoint, cgroupsPath, "cgroup.freeze");
+  return join(mountPoint, "freezer", cgroupsPath, "freezer.state");
+}
+
+/** Whether such a file says so. */
+export function isFrozenText(text: string): boolean {
+  return ["1", "FROZEN", "FREEZING"].includes(text.trim());
+}

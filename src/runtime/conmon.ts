@@ -16,6 +16,7 @@ export interface ConmonOptions {
   readonly folders: ContainerFolders;
   readonly tty: boolean;
   readonly openStdin: boolean;
+  readonly keepStdinOpen: boolean;
   readonly logMaxBytes: number;
 }
 
@@ -33,6 +34,7 @@ export function conmonArgs(options: ConmonOptions): string[] {
     ...["--log-level", "error", "--full-attach", "--no-sync-log"],
     ...(options.tty ? ["--terminal"] : []),
     ...(options.openStdin ? ["--stdin"] : []),
+    ...(options.openStdin && options.keepStdinOpen ? ["--leave-stdin-open"] : []),
   ];
 }
 

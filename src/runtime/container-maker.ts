@@ -64,6 +64,7 @@ export async function makeContainer(
       folders,
       tty: spec.tty,
       openStdin: spec.openStdin,
+      keepStdinOpen: spec.keepStdinOpen === true,
       logMaxBytes: spec.logMaxBytes ?? defaultLogMaxBytes,
     },
     { clock: deps.clock, timeoutMs: createTimeoutMs },
@@ -73,14 +74,19 @@ export async function makeContainer(
   return record;
 }
 
-/** Removes every folder and mount of a container. Fails for nothing that is already gone. */
-export async function removeFolders(folders: ContainerFolders): Promise<void> {
+/** Takes away all that only a running container needs; its files, log and record stay. */
+export async function removeRunFolders(folders: ContainerFolders): Promise<void> {
   unmount(folders.rootfs);
   await Promise.all(
     [folders.bundle, folders.secrets, folders.runcState, folders.exitFile].map((path) =>
       rm(path, { recursive: true, force: true }),
     ),
   );
+}
+
+/** Removes every folder and mount of a container. Fails for nothing that is already gone. */
+export async function removeFolders(folders: ContainerFolders): Promise<void> {
+  await removeRunFolders(folders);
   // The data folder last: as long as it is there, a restarted daemon knows what to clean.
   await rm(folders.data, { recursive: true, force: true });
 }

@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
-import { access, mkdir, open as openFile, readFile } from "node:fs/promises";
+import { mkdir, open as openFile, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { Writable } from "node:stream";
 import { type Clock, sleep } from "../base/clock.ts";
-import { runCommand, tryCommand } from "../base/command.ts";
+import { tryCommand } from "../base/command.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { ClusterError, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
@@ -12,7 +12,7 @@ import { unmount } from "../base/linux.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { signalNumber } from "../model/signal.ts";
-import { findLeftovers, vanished } from "./adopt.ts";
+import { exists, findLeftovers, vanished } from "./adopt.ts";
 import { openAttachInput } from "./attach-input.ts";
 import { cgroupFolders, removeCgroups } from "./cgroup-paths.ts";
 import { Container } from "./container.ts";
@@ -30,7 +30,8 @@ import { type LogOptions, readLog } from "./log-reader.ts";
 import { noteExits } from "./note-exits.ts";
 import type { OciSpec } from "./oci-types.ts";
 import { isAlive } from "./process-info.ts";
-import { releaseContainer } from "./release.ts";
+import { letRun } from "./release.ts";
+import { ReusableContainers } from "./reusable-containers.ts";
 import { findProgram } from "./runtime-paths.ts";
 import { mountSecrets } from "./secrets-mount.ts";
 import { type ContainerStats, cgroupReader, readStats } from "./stats.ts";
@@ -64,11 +65,20 @@ export class ContainerRuntime {
   // More at once than processors only makes each slower.
   readonly #limiter = new Limiter(Math.max(2, availableParallelism() * 2));
   readonly #watcher: ExitWatcher;
+  /** Containers that may run several times, keeping what they wrote. */
+  readonly reusable: ReusableContainers;
 
   private constructor(deps: MakerDeps, log: Logger, random: Random) {
     this.#deps = deps;
     this.#log = log;
     this.#random = random;
+    this.reusable = new ReusableContainers({
+      ...deps,
+      containers: this.#containers,
+      mutex: this.#mutex,
+      limiter: this.#limiter,
+      cgroupOf: (id) => this.#cgroupOf(id),
+    });
     this.#watcher = new ExitWatcher(
       deps.layout.exits,
       (exits, complete) =>
@@ -166,13 +176,8 @@ export class ContainerRuntime {
       if (state !== "created") {
         throw new ClusterError("FAILED_PRECONDITION", `container ${id} is ${state} already`);
       }
-      const { folders, record } = container;
-      const released = await releaseContainer(folders.runcState, record.process, this.#deps.clock);
-      if (!released) await this.#runc("start", id);
-      const startedAtMs = this.#deps.clock.now();
-      container.record = { ...container.record, startedAtMs };
-      await writeRecord(container.folders, container.record);
-      return { pid: container.record.process.pid, startedAtMs };
+      const { runcPath, layout, clock } = this.#deps;
+      return await letRun(container, { runcPath, runcRoot: layout.runcRoot, clock });
     });
   }
 
@@ -272,10 +277,14 @@ export class ContainerRuntime {
     });
   }
 
-  /** What the container wrote, oldest first; with `follow` until it ends. */
-  logs(id: string, options: LogOptions): AsyncGenerator<LogEntry, void, void> {
+  /** What the container wrote, oldest first; with `follow` until it ends, or until another end given as `until`. */
+  logs(
+    id: string,
+    options: LogOptions,
+    until?: Promise<unknown>,
+  ): AsyncGenerator<LogEntry, void, void> {
     const { folders, ended } = this.#get(id);
-    return readLog({ path: folders.log, ended, clock: this.#deps.clock }, options);
+    return readLog({ path: folders.log, ended: until ?? ended, clock: this.#deps.clock }, options);
   }
 
   /** The container's input; its output is `logs` with `follow`. FAILED_PRECONDITION without `openStdin`. */
@@ -347,10 +356,6 @@ export class ContainerRuntime {
     return `${this.#deps.cgroupParent}/${id}`;
   }
 
-  async #runc(...args: string[]): Promise<void> {
-    await runCommand(this.#deps.runcPath, ["--root", this.#deps.layout.runcRoot, ...args]);
-  }
-
   async #tryKill(id: string, signal: string): Promise<void> {
     await this.kill(id, signal).catch((error: unknown) => {
       this.#log.debug({ containerId: id, reason: errorMessage(error) }, "signal not sent");
@@ -364,7 +369,7 @@ export class ContainerRuntime {
     // An ended container leaves nothing but empty cgroups and files; a runtime's process is not needed.
     const ended = this.#containers.get(id)?.record.exit !== undefined;
     const gone = ended && (await removeCgroups(cgroups));
-    if (!gone && (await pathExists(folders.runcState))) {
+    if (!gone && (await exists(folders.runcState))) {
       const args = ["--root", this.#deps.layout.runcRoot, "delete", "--force", id];
       await this.#limiter.run(() => tryCommand(this.#deps.runcPath, args));
       await removeCgroups(cgroups);
@@ -384,11 +389,4 @@ export class ContainerRuntime {
       await writeRecord(container.folders, container.record);
     }
   }
-}
-
-async function pathExists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -38,8 +38,17 @@ export interface EtcFiles {
 
 export interface ContainerResources {
   readonly memoryBytes?: number;
+  /** What the kernel tries to leave it when memory is short. */
+  readonly memoryReservationBytes?: number;
+  /** Memory and swap together, -1 = no limit; absent: no swap beside a memory limit. */
+  readonly memorySwapBytes?: number;
   /** Billionths of a processor. */
   readonly nanoCpus?: number;
+  /** Weight beside other containers; 1024 is the usual one. */
+  readonly cpuShares?: number;
+  /** Processors it may run on, "0-2,4". */
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
   readonly pids?: number;
 }
 
@@ -62,6 +71,8 @@ export interface ContainerSpec {
   readonly hostname: string;
   readonly tty: boolean;
   readonly openStdin: boolean;
+  /** Whether the input stays open when who wrote to it goes away. */
+  readonly keepStdinOpen?: boolean;
   readonly readOnly: boolean;
   /** Runs the program under a small init (tini or catatonit of the host). */
   readonly init: boolean;

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { ClusterError } from "../base/errors.ts";
 import { resolveCapabilities } from "./capabilities.ts";
-import type { ContainerSpec, MountSpec, UlimitSpec } from "./container-spec.ts";
+import type { ContainerResources, ContainerSpec, MountSpec, UlimitSpec } from "./container-spec.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { OciMount, OciNamespace, OciProcess, OciResources, OciSpec } from "./oci-types.ts";
 import { buildSeccomp } from "./seccomp.ts";
@@ -180,14 +180,36 @@ function buildRlimit(
 }
 
 function buildResources(spec: ContainerSpec, host: HostFacts): OciResources {
-  const { memoryBytes = 0, nanoCpus = 0, pids = 0 } = spec.resources;
-  const quota = Math.max(cpuQuotaMinUs, Math.round((nanoCpus / 1e9) * cpuPeriodUs));
-  const swap = host.swapLimit ? { swap: memoryBytes } : {};
   const allowAll = [{ allow: true, access: "rwm" }];
   return {
     devices: spec.privileged === true ? allowAll : [{ allow: false, access: "rwm" }],
-    ...(memoryBytes > 0 ? { memory: { limit: memoryBytes, ...swap } } : {}),
-    ...(nanoCpus > 0 ? { cpu: { quota, period: cpuPeriodUs } } : {}),
+    ...buildLimits(spec.resources, host),
+  };
+}
+
+/** The limits of a container as the OCI runtime takes them, at its start and for a running one. */
+export function buildLimits(
+  limits: ContainerResources,
+  host: Pick<HostFacts, "swapLimit">,
+): Omit<OciResources, "devices"> {
+  const { memoryBytes = 0, nanoCpus = 0, pids = 0 } = limits;
+  const { memoryReservationBytes: reservation = 0, memorySwapBytes = memoryBytes } = limits;
+  const { cpuShares: shares = 0, cpusetCpus: cpus = "", cpusetMems: mems = "" } = limits;
+  const quota = Math.max(cpuQuotaMinUs, Math.round((nanoCpus / 1e9) * cpuPeriodUs));
+  const memory = {
+    ...(memoryBytes > 0 ? { limit: memoryBytes } : {}),
+    ...(memoryBytes > 0 && host.swapLimit ? { swap: memorySwapBytes } : {}),
+    ...(reservation > 0 ? { reservation } : {}),
+  };
+  const cpu = {
+    ...(nanoCpus > 0 ? { quota, period: cpuPeriodUs } : {}),
+    ...(shares > 0 ? { shares } : {}),
+    ...(cpus === "" ? {} : { cpus }),
+    ...(mems === "" ? {} : { mems }),
+  };
+  return {
+    ...(Object.keys(memory).length > 0 ? { memory } : {}),
+    ...(Object.keys(cpu).length > 0 ? { cpu } : {}),
     pids: { limit: pids > 0 ? pids : -1 },
   };
 }

@@ -57,8 +57,8 @@ export interface OciDeviceRule {
 
 export interface OciResources {
   devices: OciDeviceRule[];
-  memory?: { limit: number; swap?: number };
-  cpu?: { quota: number; period: number };
+  memory?: { limit?: number; swap?: number; reservation?: number };
+  cpu?: { quota?: number; period?: number; shares?: number; cpus?: string; mems?: string };
   pids: { limit: number };
 }
 

@@ -2,11 +2,28 @@ import { constants } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, sleep } from "../base/clock.ts";
+import { runCommand } from "../base/command.ts";
 import { errnoCode } from "../base/errors.ts";
+import type { Container } from "./container.ts";
+import { writeRecord } from "./container-record.ts";
 import { isAlive, type ProcessIdentity } from "./process-info.ts";
 
 const pollMs = 1;
 const triesMax = 2000;
+
+/** Lets a created container's program run, with `runc start` where the short way is not open. */
+export async function letRun(
+  container: Container,
+  deps: { readonly runcPath: string; readonly runcRoot: string; readonly clock: Clock },
+): Promise<{ pid: number; startedAtMs: number }> {
+  const { folders, record, spec } = container;
+  const released = await releaseContainer(folders.runcState, record.process, deps.clock);
+  if (!released) await runCommand(deps.runcPath, ["--root", deps.runcRoot, "start", spec.id]);
+  const startedAtMs = deps.clock.now();
+  container.record = { ...container.record, startedAtMs };
+  await writeRecord(folders, container.record);
+  return { pid: record.process.pid, startedAtMs };
+}
 
 /**
  * Lets a created container run as `runc start` does, but without a process of its own: the container's

@@ -83,6 +83,7 @@ describe("what conmon and the kernel say", () => {
       name: "web",
       folders,
       tty: true,
+      keepStdinOpen: false,
       openStdin: false,
       logMaxBytes: 99,
     }).join(" ");
