@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import type { Writable } from "node:stream";
 import { type Clock, sleep } from "../base/clock.ts";
 import { tryCommand } from "../base/command.ts";
-import { withDeadline } from "../base/deadline.ts";
+import { untilAborted, withDeadline } from "../base/deadline.ts";
 import { ClusterError, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { KeyedMutex } from "../base/keyed-mutex.ts";
@@ -184,18 +184,7 @@ export class ContainerRuntime {
   /** Resolves at the container's end, at once when it has ended. Rejects with the signal's reason. */
   async wait(id: string, signal?: AbortSignal): Promise<ExitStatus> {
     const { ended } = this.#get(id);
-    if (signal === undefined) return await ended;
-    signal.throwIfAborted();
-    let onAbort = () => {};
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason);
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
-    try {
-      return await Promise.race([ended, aborted]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    return await (signal === undefined ? ended : untilAborted(ended, signal));
   }
 
   /** Sends a signal to the container's first process. FAILED_PRECONDITION when it has ended. */

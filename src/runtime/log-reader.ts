@@ -14,6 +14,8 @@ export interface LogOptions {
   readonly follow?: boolean;
   /** Only the last so many lines of what is there; absent means all. */
   readonly tail?: number;
+  /** Only what comes after so many bytes of the log; counts instead of `tail`. */
+  readonly fromByte?: number;
   readonly sinceMs?: number;
   readonly untilMs?: number;
   readonly stdout?: boolean;
@@ -38,7 +40,8 @@ export async function* readLog(
   if (file === undefined && options.follow !== true) return;
   const tailer = new LogTailer(source.path, file);
   try {
-    if (options.tail !== undefined) await tailer.seekTail(options.tail, options);
+    if (options.fromByte !== undefined) tailer.seek(options.fromByte);
+    else if (options.tail !== undefined) await tailer.seekTail(options.tail, options);
     yield* follow(source, options, tailer);
   } finally {
     await tailer.close();
@@ -100,6 +103,11 @@ class LogTailer {
     if (bytesRead === 0) return (await this.#reopenReplaced()) ? [] : undefined;
     this.#position += bytesRead;
     return parseLines(this.#splitter.push(this.#buffer.subarray(0, bytesRead)));
+  }
+
+  /** Places the reader behind so many bytes. */
+  seek(position: number): void {
+    this.#position = position;
   }
 
   /** Places the reader before the last `count` wanted lines. */

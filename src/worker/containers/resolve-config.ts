@@ -1,0 +1,113 @@
+import { ClusterError } from "../../base/errors.ts";
+import type { ImageHealthcheck } from "../executor/health-check.ts";
+import type { ContainerConfig, ImageDefaults } from "./container-config.ts";
+
+const minimumMemoryBytes = 6 * 1024 * 1024;
+
+/**
+ * Pure: what was asked, with the image's part filled in, as Docker shows it by inspect. INVALID_ARGUMENT for what cannot be
+ * meant.
+ */
+export function resolveConfig(
+  asked: ContainerConfig,
+  image: ImageDefaults,
+  containerId: string,
+): ContainerConfig {
+  check(asked);
+  const ownEntrypoint = asked.entrypoint !== undefined && asked.entrypoint.length > 0;
+  // An own entrypoint drops the image's command; [""] drops the image's entrypoint alone.
+  const entrypoint = ownEntrypoint ? (asked.entrypoint ?? []) : image.entrypoint;
+  const hasCmd = asked.cmd !== undefined && asked.cmd.length > 0;
+  const cmd = hasCmd ? (asked.cmd ?? []) : ownEntrypoint ? [] : image.cmd;
+  const resolved: ContainerConfig = {
+    ...asked,
+    entrypoint: entrypoint.length === 1 && entrypoint[0] === "" ? [] : entrypoint,
+    cmd,
+    env: mergeEnv(image.env, asked.env),
+    labels: { ...image.labels, ...asked.labels },
+    workingDir: asked.workingDir || image.workingDir,
+    user: asked.user || image.user,
+    hostname: asked.hostname || hostnameOf(asked, containerId),
+    stopSignal: asked.stopSignal || image.stopSignal,
+    healthcheck: mergeHealthcheck(asked.healthcheck, image.healthcheck),
+    volumes: [...new Set([...asked.volumes, ...image.volumes])],
+    exposedPorts: [
+      ...new Set([
+        ...image.exposedPorts.map((port) => (port.includes("/") ? port : `${port}/tcp`)),
+        ...asked.exposedPorts,
+        ...asked.portBindings.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`),
+      ]),
+    ],
+  };
+  if (argsOf(resolved).length === 0) throw invalid("no command specified");
+  return resolved;
+}
+
+/** What a container runs. */
+export function argsOf({ entrypoint, cmd }: ContainerConfig): string[] {
+  return [...(entrypoint ?? []), ...(cmd ?? [])];
+}
+
+function check(asked: ContainerConfig): void {
+  const { memoryBytes, memorySwapBytes, nanoCpus, cpuPeriodUs, cpuQuotaUs } = asked.limits;
+  if (memoryBytes > 0 && memoryBytes < minimumMemoryBytes) {
+    throw invalid("Minimum memory limit allowed is 6MB");
+  }
+  if (memorySwapBytes > 0 && memoryBytes === 0) {
+    throw invalid("You should always set the Memory limit when using Memoryswap limit");
+  }
+  if (memorySwapBytes > 0 && memorySwapBytes < memoryBytes) {
+    throw invalid("Minimum memoryswap limit should be larger than memory limit, see usage");
+  }
+  if (nanoCpus > 0 && (cpuPeriodUs > 0 || cpuQuotaUs > 0)) {
+    throw invalid("Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set");
+  }
+  if (asked.restart.retriesMax > 0 && asked.restart.name !== "on-failure") {
+    throw invalid("invalid restart policy: maximum retry count can only be used with 'on-failure'");
+  }
+  if (asked.autoRemove && asked.restart.name !== "no") {
+    throw invalid("can't create 'AutoRemove' container with restart policy");
+  }
+  if (asked.networkMode === "host" && asked.endpoints.some(({ ip }) => ip !== "")) {
+    throw invalid("conflicting options: a fixed address cannot be used with the host's network");
+  }
+  for (const host of asked.extraHosts) {
+    if (!/^[^:=]+[:=].+$/.test(host)) throw invalid(`invalid IP address in add-host: "${host}"`);
+  }
+}
+
+function hostnameOf({ networkMode }: ContainerConfig, containerId: string): string {
+  // With the host's network the host's name is taken at each start.
+  return networkMode === "host" ? "" : containerId.slice(0, 12);
+}
+
+/** Variables of an image with those asked for over them; "NAME" without a value takes one away. */
+export function mergeEnv(image: readonly string[], asked: readonly string[]): string[] {
+  const variables = new Map<string, string>();
+  for (const text of [...image, ...asked]) {
+    const at = text.indexOf("=");
+    if (at > 0) variables.set(text.slice(0, at), text.slice(at + 1));
+    else variables.delete(text);
+  }
+  return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+/** Each field from what was asked, else from the image. ["NONE"] switches the image's check off. */
+export function mergeHealthcheck(
+  asked: ImageHealthcheck | undefined,
+  image: ImageHealthcheck | undefined,
+): ImageHealthcheck | undefined {
+  if (asked === undefined) return image;
+  return {
+    test: asked.test.length > 0 ? asked.test : (image?.test ?? []),
+    intervalMs: asked.intervalMs || (image?.intervalMs ?? 0),
+    timeoutMs: asked.timeoutMs || (image?.timeoutMs ?? 0),
+    retries: asked.retries || (image?.retries ?? 0),
+    startPeriodMs: asked.startPeriodMs || (image?.startPeriodMs ?? 0),
+    startIntervalMs: asked.startIntervalMs || (image?.startIntervalMs ?? 0),
+  };
+}
+
+function invalid(message: string): ClusterError {
+  return new ClusterError("INVALID_ARGUMENT", message);
+}
