@@ -7,6 +7,7 @@ import type { ClusterApi } from "../rest/backend/cluster-api.ts";
 import type { LocalNetworks } from "../rest/backend/networks.ts";
 import type { Backend, LocalNode, ServiceLogsRequest } from "../rest/backend.ts";
 import { serviceDefinition } from "../rpc/load-proto.ts";
+import type { HandMadeContainers } from "../worker/containers/hand-made-containers.ts";
 import { makeBackup } from "./backup.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { HostParts } from "./host-parts.ts";
@@ -24,6 +25,7 @@ export interface BackendDeps {
   readonly host: HostParts;
   readonly swarm: Swarm;
   readonly events: LocalEvents;
+  readonly handMade: HandMadeContainers;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -67,6 +69,8 @@ function makeLocalNode(deps: BackendDeps): LocalNode {
     containers: new NodeContainers({
       runtime: host.runtime,
       images: host.images,
+      networks: host.localNetworks,
+      handMade: deps.handMade,
       worker: () => swarm.member()?.worker(),
       events,
       clock,

@@ -9,8 +9,10 @@ import type { Logger } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
 import { RestApp } from "../rest/app.ts";
 import { type ListenAddress, RestServer } from "../rest/server.ts";
+import type { HandMadeContainers } from "../worker/containers/hand-made-containers.ts";
 import { makeBackend } from "./backend.ts";
 import type { DaemonConfig } from "./config.ts";
+import { openHandMade } from "./hand-made-parts.ts";
 import { type HostParts, openHostParts } from "./host-parts.ts";
 import { KeyVault } from "./key-vault.ts";
 import { LocalEvents } from "./local-events.ts";
@@ -27,6 +29,7 @@ export class Daemon {
   readonly #host: HostParts;
   readonly #swarm: Swarm;
   readonly #rest: RestServer;
+  readonly #handMade: HandMadeContainers;
   readonly #log: Logger;
   #closeMetrics: () => Promise<void> = async () => {};
 
@@ -35,12 +38,14 @@ export class Daemon {
     host: HostParts,
     swarm: Swarm,
     rest: RestServer,
+    handMade: HandMadeContainers,
     log: Logger,
   ) {
     this.#config = config;
     this.#host = host;
     this.#swarm = swarm;
     this.#rest = rest;
+    this.#handMade = handMade;
     this.#log = log;
   }
 
@@ -95,7 +100,16 @@ export class Daemon {
       random,
       log,
     });
+    const handMade = await openHandMade({
+      host,
+      state: stateDir,
+      events,
+      clock,
+      random,
+      log,
+    });
     const backend = makeBackend({
+      handMade,
       config,
       engineId,
       hostname: hostname(),
@@ -110,7 +124,7 @@ export class Daemon {
       clock,
       log: log.child({ module: "rest" }),
     });
-    const daemon = new Daemon(config, host, swarm, rest, log);
+    const daemon = new Daemon(config, host, swarm, rest, handMade, log);
     await swarm.resume();
     for (const text of config.hosts) await daemon.#listen(text);
     if (config.metricsAddress !== "") {
@@ -125,6 +139,7 @@ export class Daemon {
     await this.#closeMetrics();
     await this.#rest.stop();
     await this.#swarm.stop();
+    this.#handMade.close();
     await this.#host.close();
     if (this.#config.pidFile !== "") rmSync(this.#config.pidFile, { force: true });
     this.#log.info({}, "stopped");

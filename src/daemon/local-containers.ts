@@ -1,28 +1,39 @@
 import { type CpuInfo, cpus, totalmem } from "node:os";
-import type { Clock } from "../base/clock.ts";
-import { ClusterError } from "../base/errors.ts";
+import { type Clock, sleep } from "../base/clock.ts";
+import { ClusterError, isClusterError } from "../base/errors.ts";
 import { addressOf, macOf } from "../base/ip.ts";
 import type { Task } from "../gen/skep/Task.ts";
 import type { ImageStore } from "../image/image-store.ts";
 import { durationMs } from "../model/time.ts";
+import type { ContainerCreateOptions } from "../rest/backend/container-create.ts";
 import type {
+  AttachOptions,
   ContainerData,
   ContainerLogEntry,
   ContainerLogOptions,
   ContainerNetworkData,
   ContainerStatsData,
+  ContainerUpdateOptions,
   ExecOptions,
   LocalContainers,
   StdioSession,
 } from "../rest/backend/containers.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
 import type { ContainerInfo, ContainerSpec, MountSpec } from "../runtime/container-spec.ts";
+import type { HandMadeContainer } from "../worker/containers/hand-made-container.ts";
+import type { HandMadeContainers } from "../worker/containers/hand-made-containers.ts";
+import type { LocalNetworks } from "../worker/containers/local-network-port.ts";
+import { handMadeLabel } from "../worker/containers/plan-launch.ts";
 import type { Worker } from "../worker/worker.ts";
+import { handMadeData } from "./hand-made-data.ts";
 import type { LocalEvents } from "./local-events.ts";
 
 export interface TaskContainersDeps {
   readonly runtime: ContainerRuntime;
   readonly images: ImageStore;
+  readonly networks: LocalNetworks;
+  /** Those that people made; the rest are of tasks. */
+  readonly handMade: HandMadeContainers;
   /** Undefined while the node is in no cluster. */
   readonly worker: () => Worker | undefined;
   readonly events: LocalEvents;
@@ -30,6 +41,10 @@ export interface TaskContainersDeps {
 }
 
 const defaultGraceMs = 10_000;
+const removalPollMs = 200;
+
+type StopOptions = Parameters<LocalContainers["stop"]>[1];
+type ConnectOptions = Parameters<NonNullable<LocalContainers["connect"]>>[1];
 
 /** The node's containers as REST shows them. */
 export class NodeContainers implements LocalContainers {
@@ -41,10 +56,14 @@ export class NodeContainers implements LocalContainers {
 
   async list(): Promise<readonly ContainerData[]> {
     const tasks = this.#deps.worker()?.assigned().task;
-    return this.#deps.runtime.list().map((info) => {
+    const { handMade, runtime, networks } = this.#deps;
+    const own = handMade.list().map((container) => handMadeData(container, { runtime, networks }));
+    const tasksOwn = runtime.list().filter(({ labels }) => labels[handMadeLabel] === undefined);
+    const ofTasks = tasksOwn.map((info) => {
       const task = tasks?.get(info.labels["com.docker.swarm.task.id"] ?? "");
       return this.#describe(info, this.#deps.runtime.spec(info.id), task);
     });
+    return [...own, ...ofTasks];
   }
 
   logs(id: string, options: ContainerLogOptions): AsyncIterable<ContainerLogEntry> {
@@ -95,14 +114,15 @@ export class NodeContainers implements LocalContainers {
   }
 
   async start(id: string): Promise<void> {
+    const own = this.#handMade(id);
+    if (own !== undefined) return await own.start();
     await this.#deps.runtime.start(id);
     this.#emit("start", id);
   }
 
-  async stop(
-    id: string,
-    options: { readonly signal: string; readonly graceMs?: number | undefined },
-  ): Promise<void> {
+  async stop(id: string, options: StopOptions): Promise<void> {
+    const own = this.#handMade(id);
+    if (own !== undefined) return await own.stop(options);
     await this.#deps.runtime.stop(id, {
       ...(options.signal === "" ? {} : { signal: options.signal }),
       graceMs: options.graceMs ?? defaultGraceMs,
@@ -110,23 +130,102 @@ export class NodeContainers implements LocalContainers {
     this.#emit("stop", id);
   }
 
+  async restart(id: string, options: StopOptions): Promise<void> {
+    const own = this.#handMade(id);
+    if (own !== undefined) return await own.restart(options);
+    await this.stop(id, options);
+    await this.start(id);
+  }
+
   async kill(id: string, signal: string): Promise<void> {
+    const own = this.#handMade(id);
+    if (own !== undefined) return await own.kill(signal);
     await this.#deps.runtime.kill(id, signal);
     this.#emit("kill", id, { signal });
   }
 
-  async remove(id: string, options: { readonly force: boolean }): Promise<void> {
+  async remove(
+    id: string,
+    options: { readonly force: boolean; readonly volumes: boolean },
+  ): Promise<void> {
+    const own = this.#handMade(id);
+    if (own !== undefined) return await own.remove(options);
     await this.#deps.runtime.remove(id, { force: options.force });
     this.#deps.events.emit("container", "destroy", id);
   }
 
   async wait(
     id: string,
-    _condition: "not-running" | "next-exit" | "removed",
+    condition: "not-running" | "next-exit" | "removed",
     signal: AbortSignal,
   ): Promise<{ exitCode: number; error: string }> {
-    const status = await this.#deps.runtime.wait(id, signal);
-    return { exitCode: status.exitCode, error: status.reason ?? "" };
+    if (this.#handMade(id) !== undefined) {
+      const { exitCode, error } = await this.#deps.handMade.wait(id, condition, signal);
+      return { exitCode, error };
+    }
+    const { exitCode, reason } = await this.#deps.runtime.wait(id, signal);
+    while (condition === "removed" && this.#deps.runtime.find(id) !== undefined) {
+      await sleep(this.#deps.clock, removalPollMs, signal);
+    }
+    return { exitCode, error: reason ?? "" };
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#mustBeHandMade(id, "pause").pause();
+  }
+
+  async unpause(id: string): Promise<void> {
+    await this.#mustBeHandMade(id, "unpause").unpause();
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    this.#mustBeHandMade(id, "rename");
+    await this.#deps.handMade.rename(id, name, (wanted) => this.#userOfName(wanted));
+  }
+
+  async update(id: string, { restart, limits }: ContainerUpdateOptions): Promise<void> {
+    this.#mustBeHandMade(id, "update");
+    await this.#deps.handMade.update(id, restart, limits);
+  }
+
+  async create(
+    name: string,
+    options: ContainerCreateOptions,
+  ): Promise<{ id: string; warnings: readonly string[] }> {
+    return await this.#deps.handMade.create(name, options, (wanted) => this.#userOfName(wanted));
+  }
+
+  async resize(id: string, height: number, width: number): Promise<void> {
+    await this.#deps.runtime.resize(id, height, width);
+  }
+
+  async connect(id: string, endpoint: ConnectOptions): Promise<void> {
+    this.#mustBeHandMade(id, "network connect");
+    const { ip = "", mac = "" } = endpoint;
+    await this.#deps.handMade.connect(id, { ...endpoint, ip, mac });
+  }
+
+  async disconnect(id: string, network: string, force: boolean): Promise<void> {
+    this.#mustBeHandMade(id, "network disconnect");
+    await this.#deps.handMade.disconnect(id, network).catch((error: unknown) => {
+      if (!(force && isClusterError(error, "NOT_FOUND"))) throw error;
+    });
+  }
+
+  async attach(id: string, options: AttachOptions): Promise<StdioSession> {
+    this.#mustBeHandMade(id, "attach");
+    const { stdout, stderr, wait } = await this.#deps.handMade.attach(id, options);
+    return {
+      pid: 0,
+      stdout,
+      stderr,
+      wait,
+      resize: (height, width) => this.#deps.runtime.resize(id, height, width),
+      close() {
+        stdout.destroy();
+        stderr.destroy();
+      },
+    };
   }
 
   async exec(id: string, options: ExecOptions): Promise<StdioSession> {
@@ -151,6 +250,24 @@ export class NodeContainers implements LocalContainers {
       },
       close: () => void session.kill("SIGKILL").catch(() => {}),
     };
+  }
+
+  #handMade(id: string): HandMadeContainer | undefined {
+    return this.#deps.handMade.find(id);
+  }
+
+  #mustBeHandMade(id: string, action: string): HandMadeContainer {
+    const container = this.#handMade(id);
+    if (container !== undefined) return container;
+    throw new ClusterError(
+      "FAILED_PRECONDITION",
+      `${action}: container ${id} belongs to a task of the swarm; change its service instead`,
+    );
+  }
+
+  #userOfName(name: string): string | undefined {
+    const own = this.#deps.handMade.list().find(({ record }) => record.name === name);
+    return own?.record.id ?? this.#deps.runtime.list().find((other) => other.name === name)?.id;
   }
 
   #emit(action: string, id: string, extra: Readonly<Record<string, string>> = {}): void {

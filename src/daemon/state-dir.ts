@@ -64,6 +64,11 @@ export class StateDir {
     return join(this.root, "containers");
   }
 
+  /** Records of the containers that people make. */
+  get handMade(): string {
+    return join(this.root, "hand-made");
+  }
+
   get volumes(): string {
     return join(this.root, "volumes");
   }

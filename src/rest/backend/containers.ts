@@ -1,4 +1,9 @@
 import type { Readable } from "node:stream";
+import type {
+  ContainerCreateOptions,
+  ContainerLimitsData,
+  RestartPolicyData,
+} from "./container-create.ts";
 import type { HealthcheckData } from "./images.ts";
 
 export type ContainerState = "created" | "running" | "paused" | "restarting" | "exited" | "dead";
@@ -99,6 +104,8 @@ export interface ContainerData {
   readonly capabilityDrop: readonly string[];
   /** True when it is a task's: people cannot remove or restart it for good. */
   readonly isTask: boolean;
+  /** What a person asked for, with the image's part filled in; absent for a task's. */
+  readonly asked?: ContainerCreateOptions | undefined;
 }
 
 /** One piece of output with the time it was written. */
@@ -178,38 +185,33 @@ export interface AttachOptions {
   readonly stdin?: Readable | undefined;
   /** Also what was written before. */
   readonly logs: boolean;
+  /** Also what is written from now on. */
+  readonly follow: boolean;
   readonly signal: AbortSignal;
 }
 
-/** `docker run` asks for this. Mounts and limits as in ContainerData. */
-export interface ContainerCreateOptions {
+/** What inspect and changes of a path in a container say of it. */
+export interface PathStatData {
+  /** The last part of the path. */
   readonly name: string;
-  readonly image: string;
-  readonly entrypoint: readonly string[] | undefined;
-  readonly cmd: readonly string[] | undefined;
-  readonly env: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly workingDir: string;
-  readonly user: string;
-  readonly hostname: string;
-  readonly tty: boolean;
-  readonly openStdin: boolean;
-  readonly stdinOnce: boolean;
-  readonly readOnly: boolean;
-  readonly init: boolean | undefined;
-  readonly autoRemove: boolean;
-  readonly stopSignal: string;
-  readonly stopTimeoutMs: number | undefined;
-  readonly mounts: readonly ContainerMountData[];
-  readonly ports: readonly ContainerPortData[];
-  /** "bridge", "none", "host", or a network's name or id; "" = bridge. */
-  readonly network: string;
-  readonly aliases: readonly string[];
-  readonly memoryBytes: number;
-  readonly nanoCpus: number;
-  readonly pidsLimit: number;
-  readonly capabilityAdd: readonly string[];
-  readonly capabilityDrop: readonly string[];
+  readonly sizeBytes: number;
+  /** As in stat(2). */
+  readonly mode: number;
+  readonly modifiedAtMs: number;
+  /** Of a symbolic link; else "". */
+  readonly linkTarget: string;
+}
+
+/** A path that a container has changed beside its image. */
+export interface ChangedPathData {
+  readonly kind: "modified" | "added" | "deleted";
+  readonly path: string;
+}
+
+/** What may be changed of a container that is there; undefined stays. */
+export interface ContainerUpdateOptions {
+  readonly restart?: RestartPolicyData | undefined;
+  readonly limits: Partial<ContainerLimitsData>;
 }
 
 /** The containers of this node. `id` is always a full id that `list` gave. */
@@ -247,7 +249,7 @@ export interface LocalContainers {
   resize?(id: string, height: number, width: number): Promise<void>;
   /** Absent: 501. */
   rename?(id: string, name: string): Promise<void>;
-  /** It joins a network of this node (name or id), now or when it starts. Absent: 501. FAILED_PRECONDITION when it is on it. */
+  /** It joins a network of this node, now or when it starts. Absent: 501. NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION. */
   connect?(
     id: string,
     endpoint: {
@@ -259,8 +261,34 @@ export interface LocalContainers {
   ): Promise<void>;
   /** It leaves a network of this node. Absent: 501. FAILED_PRECONDITION when it is not on it, and not `force`. */
   disconnect?(id: string, network: string, force: boolean): Promise<void>;
-  /** Absent: 501. NOT_FOUND when the image is not here, ALREADY_EXISTS for a name in use. */
+  /** `name` "" = any. Absent: 501. NOT_FOUND when the image is not here, ALREADY_EXISTS for a name in use. */
   create?(
+    name: string,
     options: ContainerCreateOptions,
   ): Promise<{ readonly id: string; readonly warnings: readonly string[] }>;
+  /** Absent: stop, then start. */
+  restart?(
+    id: string,
+    options: { readonly signal: string; readonly graceMs?: number | undefined },
+  ): Promise<void>;
+  /** Absent: 501. FAILED_PRECONDITION when it does not run or is paused already. */
+  pause?(id: string): Promise<void>;
+  unpause?(id: string): Promise<void>;
+  /** Absent: 501. */
+  update?(id: string, options: ContainerUpdateOptions): Promise<void>;
+  /** Absent: 501. */
+  changes?(id: string): Promise<readonly ChangedPathData[]>;
+  /** Bytes that it wrote over its image. Absent: not known. */
+  writtenBytes?(id: string): Promise<number>;
+  /** Absent: 501. NOT_FOUND names the path. */
+  statPath?(id: string, path: string): Promise<PathStatData>;
+  /** A tar of a file or folder. Absent: 501. */
+  readArchive?(id: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** Unpacks a tar in a folder. Absent: 501. NOT_FOUND; INVALID_ARGUMENT for what is no tar; PERMISSION_DENIED when it is read-only. */
+  writeArchive?(
+    id: string,
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly keepKinds: boolean; readonly keepOwners: boolean },
+  ): Promise<void>;
 }

@@ -86,7 +86,8 @@ export async function attach(request: RestRequest, context: RestContext): Promis
     stderr: queryFlag(query, "stderr"),
     open: (stdin, signal) => {
       if (containers.attach === undefined) throw notImplemented("attach to containers");
-      return containers.attach(container.id, { stdin, logs: queryFlag(query, "logs"), signal });
+      const logs = queryFlag(query, "logs");
+      return containers.attach(container.id, { stdin, logs, follow: streaming, signal });
     },
   });
 }

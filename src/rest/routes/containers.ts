@@ -1,11 +1,20 @@
+import type { ContainerData } from "../backend/containers.ts";
 import { readJson } from "../http/body.ts";
 import { filterList, matchesLabels, parseFilters } from "../http/filters.ts";
 import { HttpError, notImplemented } from "../http/http-error.ts";
 import { queryFlag, queryInteger } from "../http/query.ts";
 import { created, empty, ok, type Reply } from "../http/reply.ts";
 import { param, type RestContext, type RestRequest, type Route } from "../http/request.ts";
+import { untilFilterMs } from "../http/until-filter.ts";
 import { containerInspectJson, containerSummaryJson } from "../translate/container.ts";
-import { readContainerCreate } from "../translate/container-create.ts";
+import {
+  readContainerCreate,
+  readLimits,
+  readRestartPolicy,
+} from "../translate/container-create.ts";
+import { refuseUnsupported } from "../translate/container-unsupported.ts";
+import { orNull } from "../translate/image.ts";
+import { JsonObject } from "../translate/json-object.ts";
 import { acceptedContainerFilters, matchesContainer } from "./container-filters.ts";
 import { attach, logs, resize, stats, wait } from "./container-streams.ts";
 import { findContainer } from "./find-container.ts";
@@ -23,20 +32,17 @@ export const containerRoutes: readonly Route[] = [
   { method: "POST", pattern: "/containers/{id}/stop", handler: stop },
   { method: "POST", pattern: "/containers/{id}/restart", handler: restart },
   { method: "POST", pattern: "/containers/{id}/kill", handler: kill },
+  { method: "POST", pattern: "/containers/{id}/pause", handler: pause },
+  { method: "POST", pattern: "/containers/{id}/unpause", handler: unpause },
+  { method: "POST", pattern: "/containers/{id}/update", handler: update },
+  { method: "GET", pattern: "/containers/{id}/changes", handler: changes },
   { method: "POST", pattern: "/containers/{id}/rename", handler: rename },
   { method: "POST", pattern: "/containers/{id}/resize", handler: resize },
   { method: "POST", pattern: "/containers/{id}/wait", handler: wait },
   { method: "POST", pattern: "/containers/{id}/attach", handler: attach },
   { method: "DELETE", pattern: "/containers/{id}", handler: remove },
   ...[
-    "GET /containers/{id}/changes",
     "GET /containers/{id}/export",
-    "GET /containers/{id}/archive",
-    "HEAD /containers/{id}/archive",
-    "PUT /containers/{id}/archive",
-    "POST /containers/{id}/pause",
-    "POST /containers/{id}/unpause",
-    "POST /containers/{id}/update",
     "GET /containers/{id}/attach/ws",
     "POST /commit",
     "POST /build",
@@ -49,7 +55,7 @@ async function list(request: RestRequest, context: RestContext): Promise<Reply> 
   const all = queryFlag(request.query, "all") || limit > 0 || filters.has("status");
   const containers = await context.backend.node.containers.list();
   const rows = containers
-    .filter(({ state }) => all || state === "running" || state === "paused")
+    .filter((container) => all || isActive(container))
     .filter((container) => matchesContainer(container, containers, filters))
     .sort((a, b) => b.createdAtMs - a.createdAtMs)
     .slice(0, limit > 0 ? limit : containers.length);
@@ -58,14 +64,12 @@ async function list(request: RestRequest, context: RestContext): Promise<Reply> 
 
 async function create(request: RestRequest, { backend }: RestContext): Promise<Reply> {
   const body = await readJson(request);
-  if (backend.node.containers.create === undefined) {
-    throw new HttpError(
-      501,
-      "this daemon runs containers of services only: create a service instead of a container",
-    );
-  }
-  const options = readContainerCreate(body, request.query.get("name") ?? "");
-  const { id, warnings } = await backend.node.containers.create(options);
+  const { containers } = backend.node;
+  if (containers.create === undefined) throw notImplemented("POST /containers/create");
+  const name = request.query.get("name") ?? "";
+  if (name !== "") checkName(name);
+  const options = readContainerCreate(body);
+  const { id, warnings } = await containers.create(name.replace(/^\//, ""), options);
   return created({ Id: id, Warnings: warnings });
 }
 
@@ -85,13 +89,16 @@ async function top(request: RestRequest, context: RestContext): Promise<Reply> {
 async function start(request: RestRequest, context: RestContext): Promise<Reply> {
   const container = await findContainer(context, param(request, "id"));
   if (container.state === "running") return empty(304);
+  if (container.state === "paused") {
+    throw new HttpError(409, "cannot start a paused container, try unpause instead");
+  }
   await context.backend.node.containers.start(container.id);
   return empty(204);
 }
 
 async function stop(request: RestRequest, context: RestContext): Promise<Reply> {
   const container = await findContainer(context, param(request, "id"));
-  if (container.state !== "running" && container.state !== "paused") return empty(304);
+  if (!isActive(container)) return empty(304);
   await context.backend.node.containers.stop(container.id, stopOptions(request));
   return empty(204);
 }
@@ -99,8 +106,12 @@ async function stop(request: RestRequest, context: RestContext): Promise<Reply> 
 async function restart(request: RestRequest, context: RestContext): Promise<Reply> {
   const { containers } = context.backend.node;
   const container = await findContainer(context, param(request, "id"));
-  if (container.state === "running") await containers.stop(container.id, stopOptions(request));
-  await containers.start(container.id);
+  const options = stopOptions(request);
+  if (containers.restart !== undefined) await containers.restart(container.id, options);
+  else {
+    if (container.state === "running") await containers.stop(container.id, options);
+    await containers.start(container.id);
+  }
   return empty(204);
 }
 
@@ -110,7 +121,12 @@ async function kill(request: RestRequest, context: RestContext): Promise<Reply> 
   if (!/^(?:SIG)?[A-Z0-9+-]{1,12}$/i.test(signal)) {
     throw new HttpError(400, `invalid signal: ${signal}`);
   }
-  requireRunning(container);
+  if (!["running", "paused"].includes(container.state)) {
+    throw new HttpError(
+      409,
+      `cannot kill container: ${param(request, "id")}: container ${container.id} is not running`,
+    );
+  }
   await context.backend.node.containers.kill(container.id, signal);
   return empty(204);
 }
@@ -119,12 +135,7 @@ async function rename(request: RestRequest, context: RestContext): Promise<Reply
   const { containers } = context.backend.node;
   const container = await findContainer(context, param(request, "id"));
   const name = request.query.get("name") ?? "";
-  if (!/^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
-    throw new HttpError(
-      400,
-      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-    );
-  }
+  checkName(name);
   if (containers.rename === undefined) throw notImplemented("rename of containers");
   await containers.rename(container.id, name.replace(/^\//, ""));
   return empty(204);
@@ -133,11 +144,11 @@ async function rename(request: RestRequest, context: RestContext): Promise<Reply
 async function remove(request: RestRequest, context: RestContext): Promise<Reply> {
   const container = await findContainer(context, param(request, "id"));
   const force = queryFlag(request.query, "force");
-  if (container.state === "running" && !force) {
+  if (isActive(container) && !force) {
     throw new HttpError(
       409,
-      `cannot remove container "/${container.name}": container is running: ` +
-        "stop the container before removing or force remove",
+      `cannot remove container "/${container.name}": container is ${container.state}: ` +
+        `${container.state === "paused" ? "unpause and then " : ""}stop the container before removing or force remove`,
     );
   }
   const volumes = queryFlag(request.query, "v");
@@ -145,17 +156,74 @@ async function remove(request: RestRequest, context: RestContext): Promise<Reply
   return empty(204);
 }
 
-async function prune(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+async function prune(request: RestRequest, { backend, clock }: RestContext): Promise<Reply> {
   const filters = parseFilters(request.query, ["until", "label", "label!"]);
+  const { containers } = backend.node;
+  const beforeMs = untilFilterMs(filters, clock.now());
   const deleted: string[] = [];
-  for (const container of await backend.node.containers.list()) {
+  let freedBytes = 0;
+  for (const container of await containers.list()) {
     // The dead containers of tasks belong to the cluster, which keeps them as history.
     if (container.isTask || !["created", "exited", "dead"].includes(container.state)) continue;
+    if (container.createdAtMs > beforeMs) continue;
     if (!matchesLabels(container.labels, filterList(filters, "label"))) continue;
-    await backend.node.containers.remove(container.id, { force: false, volumes: false });
+    const unwanted = filterList(filters, "label!");
+    if (unwanted.some((label) => matchesLabels(container.labels, [label]))) continue;
+    freedBytes += (await containers.writtenBytes?.(container.id)) ?? 0;
+    await containers.remove(container.id, { force: false, volumes: false });
     deleted.push(container.id);
   }
-  return ok({ ContainersDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: 0 });
+  return ok({ ContainersDeleted: orNull(deleted), SpaceReclaimed: freedBytes });
+}
+
+async function pause(request: RestRequest, context: RestContext): Promise<Reply> {
+  const { containers } = context.backend.node;
+  const container = await findContainer(context, param(request, "id"));
+  if (containers.pause === undefined) throw notImplemented("POST /containers/{id}/pause");
+  await containers.pause(container.id);
+  return empty(204);
+}
+
+async function unpause(request: RestRequest, context: RestContext): Promise<Reply> {
+  const { containers } = context.backend.node;
+  const container = await findContainer(context, param(request, "id"));
+  if (containers.unpause === undefined) throw notImplemented("POST /containers/{id}/unpause");
+  await containers.unpause(container.id);
+  return empty(204);
+}
+
+async function update(request: RestRequest, context: RestContext): Promise<Reply> {
+  const { containers } = context.backend.node;
+  const container = await findContainer(context, param(request, "id"));
+  if (containers.update === undefined) throw notImplemented("POST /containers/{id}/update");
+  const body = new JsonObject(await readJson(request));
+  const policy = body.object("RestartPolicy");
+  const restart =
+    policy === undefined || policy.text("Name") === "" ? undefined : readRestartPolicy(policy);
+  refuseUnsupported(new JsonObject({}), body);
+  await containers.update(container.id, { restart, limits: readLimits(body) });
+  return ok({ Warnings: null });
+}
+
+async function changes(request: RestRequest, context: RestContext): Promise<Reply> {
+  const { containers } = context.backend.node;
+  const container = await findContainer(context, param(request, "id"));
+  if (containers.changes === undefined) throw notImplemented("GET /containers/{id}/changes");
+  const kinds = { modified: 0, added: 1, deleted: 2 };
+  const changed = await containers.changes(container.id);
+  return ok(changed.map(({ path, kind }) => ({ Path: path, Kind: kinds[kind] })));
+}
+
+function checkName(name: string): void {
+  if (/^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) return;
+  throw new HttpError(
+    400,
+    `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+  );
+}
+
+function isActive({ state }: Pick<ContainerData, "state">): boolean {
+  return state === "running" || state === "paused" || state === "restarting";
 }
 
 function requireRunning(container: { readonly id: string; readonly state: string }): void {

@@ -1,27 +1,35 @@
 import type {
   ContainerCreateOptions,
-  ContainerMountData,
-  ContainerPortData,
-} from "../backend/containers.ts";
-import { badRequest, notImplemented } from "../http/http-error.ts";
+  ContainerLimitsData,
+  EndpointWishData,
+  RestartPolicyData,
+} from "../backend/container-create.ts";
+import type { HealthcheckData } from "../backend/images.ts";
+import { badRequest } from "../http/http-error.ts";
+import { readContainerMounts } from "./container-mounts.ts";
+import { readPortBindings } from "./container-ports.ts";
+import { refuseUnsupported } from "./container-unsupported.ts";
 import { JsonObject } from "./json-object.ts";
 
-/** Body of POST /containers/create. 400 for wrong types; 501 for settings this daemon has not. */
-export function readContainerCreate(body: unknown, name: string): ContainerCreateOptions {
-  if (name !== "" && !/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
-    throw badRequest(
-      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-    );
-  }
+const policyNames = {
+  no: "no",
+  always: "always",
+  "unless-stopped": "unless-stopped",
+  "on-failure": "on-failure",
+} as const;
+
+/** Body of POST /containers/create. 400 for wrong values; 501 for settings this daemon has not. */
+export function readContainerCreate(body: unknown): ContainerCreateOptions {
   const config = new JsonObject(body);
-  const host = config.object("HostConfig") ?? new JsonObject({});
-  refuseHostConfig(host);
+  const host = config.object("HostConfig") ?? new JsonObject({}, "HostConfig");
+  refuseUnsupported(config, host);
   const image = config.text("Image");
   if (image === "") throw badRequest("no image is named: set Image");
   const networkMode = host.text("NetworkMode");
   const stopTimeout = config.optionalInteger("StopTimeout", { min: -1 });
+  const { portBindings, exposedPorts } = readPortBindings(config, host);
+  const log = host.object("LogConfig");
   return {
-    name,
     image,
     entrypoint: config.has("Entrypoint") ? textOrTexts(config, "Entrypoint") : undefined,
     cmd: config.has("Cmd") ? textOrTexts(config, "Cmd") : undefined,
@@ -30,33 +38,120 @@ export function readContainerCreate(body: unknown, name: string): ContainerCreat
     workingDir: config.text("WorkingDir"),
     user: config.text("User"),
     hostname: config.text("Hostname"),
+    domainname: config.text("Domainname"),
     tty: config.flag("Tty"),
     openStdin: config.flag("OpenStdin"),
     stdinOnce: config.flag("StdinOnce"),
+    attachStdin: config.flag("AttachStdin"),
+    attachStdout: config.flag("AttachStdout"),
+    attachStderr: config.flag("AttachStderr"),
     readOnly: host.flag("ReadonlyRootfs"),
     init: host.optionalFlag("Init"),
     autoRemove: host.flag("AutoRemove"),
     stopSignal: config.text("StopSignal"),
     stopTimeoutMs: stopTimeout === undefined ? undefined : stopTimeout * 1000,
-    mounts: readMounts(host),
-    ports: readPorts(config, host),
-    network: networkMode === "default" ? "" : networkMode,
-    aliases: readAliases(config),
-    memoryBytes: host.integer("Memory"),
-    nanoCpus: host.integer("NanoCpus"),
-    pidsLimit: Math.max(0, host.integer("PidsLimit", { min: -1 })),
+    healthcheck: readHealthcheck(config.object("Healthcheck")),
+    restart: readRestartPolicy(host.object("RestartPolicy")),
+    ...readContainerMounts(config, host),
+    exposedPorts,
+    portBindings,
+    publishAllPorts: host.flag("PublishAllPorts"),
+    networkMode: config.flag("NetworkDisabled")
+      ? "none"
+      : networkMode === "default"
+        ? ""
+        : networkMode,
+    endpoints: readEndpoints(config),
+    macAddress: config.text("MacAddress"),
+    dns: host.texts("Dns"),
+    dnsSearch: host.texts("DnsSearch"),
+    dnsOptions: host.texts("DnsOptions"),
+    extraHosts: host.texts("ExtraHosts"),
+    limits: { ...noLimits, ...readLimits(host) },
+    oomScoreAdj: host.integer("OomScoreAdj", { min: -1000, max: 1000 }),
     capabilityAdd: host.texts("CapAdd"),
     capabilityDrop: host.texts("CapDrop"),
+    groupAdd: host.texts("GroupAdd"),
+    ulimits: host.objects("Ulimits", (ulimit) => ({
+      name: ulimit.text("Name"),
+      soft: ulimit.integer("Soft", { min: -1 }),
+      hard: ulimit.integer("Hard", { min: -1 }),
+    })),
+    sysctls: host.textMap("Sysctls"),
+    shmBytes: host.integer("ShmSize"),
+    noNewPrivileges: host.texts("SecurityOpt").some((text) => /^no-new-privileges/.test(text)),
+    logDriver: log?.text("Type") || "json-file",
+    logOptions: log?.textMap("Config") ?? {},
   };
 }
 
-function refuseHostConfig(host: JsonObject): void {
-  if (host.flag("Privileged")) throw notImplemented("HostConfig.Privileged");
-  const restart = host.object("RestartPolicy")?.text("Name") ?? "";
-  if (restart !== "" && restart !== "no") throw notImplemented(`restart policy ${restart}`);
-  for (const name of ["Devices", "DeviceRequests", "VolumesFrom", "Links"]) {
-    if (host.list(name, (value) => value).length > 0) throw notImplemented(`HostConfig.${name}`);
-  }
+/** A container that sets no limits. */
+export const noLimits: ContainerLimitsData = {
+  memoryBytes: 0,
+  memoryReservationBytes: 0,
+  memorySwapBytes: 0,
+  nanoCpus: 0,
+  cpuShares: 0,
+  cpuPeriodUs: 0,
+  cpuQuotaUs: 0,
+  cpusetCpus: "",
+  cpusetMems: "",
+  pids: 0,
+};
+
+/** Those limits that a body sets to something. */
+export function readLimits(host: JsonObject): Partial<ContainerLimitsData> {
+  const all: ContainerLimitsData = {
+    memoryBytes: host.integer("Memory"),
+    memoryReservationBytes: host.integer("MemoryReservation"),
+    memorySwapBytes: host.integer("MemorySwap", { min: -1 }),
+    nanoCpus: host.integer("NanoCpus"),
+    cpuShares: host.integer("CpuShares"),
+    cpuPeriodUs: host.integer("CpuPeriod"),
+    cpuQuotaUs: host.integer("CpuQuota", { min: -1 }),
+    cpusetCpus: host.text("CpusetCpus"),
+    cpusetMems: host.text("CpusetMems"),
+    pids: Math.max(0, host.integer("PidsLimit", { min: -1 })),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== 0 && value !== ""));
+}
+
+/** 400 for an unknown name. */
+export function readRestartPolicy(object: JsonObject | undefined): RestartPolicyData {
+  const name = object?.word("Name", policyNames, "no") ?? "no";
+  return { name, retriesMax: object?.integer("MaximumRetryCount") ?? 0 };
+}
+
+function readHealthcheck(object: JsonObject | undefined): HealthcheckData | undefined {
+  if (object === undefined) return undefined;
+  const ms = (name: string): number => object.integer(name, { max: 2 ** 63 }) / 1e6;
+  return {
+    test: object.texts("Test"),
+    intervalMs: ms("Interval"),
+    timeoutMs: ms("Timeout"),
+    retries: object.integer("Retries"),
+    startPeriodMs: ms("StartPeriod"),
+    startIntervalMs: ms("StartInterval"),
+  };
+}
+
+function readEndpoints(config: JsonObject): EndpointWishData[] {
+  const endpoints = config.object("NetworkingConfig")?.object("EndpointsConfig");
+  const names = config.object("NetworkingConfig")?.keys("EndpointsConfig") ?? [];
+  return names.map((network) => ({ network, ...readEndpoint(endpoints?.object(network)) }));
+}
+
+/** What is asked of one network. 501 for what this daemon has not. */
+export function readEndpoint(
+  endpoint: JsonObject | undefined,
+): Pick<EndpointWishData, "aliases" | "ip" | "mac"> {
+  const links = endpoint?.texts("Links") ?? [];
+  if (links.length > 0) throw badRequest("links between containers are not available: use names");
+  return {
+    aliases: endpoint?.texts("Aliases") ?? [],
+    ip: endpoint?.object("IPAMConfig")?.text("IPv4Address") ?? "",
+    mac: endpoint?.text("MacAddress") ?? "",
+  };
 }
 
 function textOrTexts(config: JsonObject, name: string): string[] {
@@ -68,90 +163,4 @@ function textOrTexts(config: JsonObject, name: string): string[] {
     if (text === "") throw error;
     return [text];
   }
-}
-
-function readMounts(host: JsonObject): ContainerMountData[] {
-  const binds = host.texts("Binds").map(readBind);
-  const mounts = host.objects("Mounts", (mount): ContainerMountData => {
-    const type = mount.word(
-      "Type",
-      { bind: "bind", volume: "volume", tmpfs: "tmpfs" } as const,
-      "volume",
-    );
-    const source = mount.text("Source");
-    return {
-      type,
-      name: type === "volume" ? source : "",
-      source: type === "bind" ? source : "",
-      target: mount.text("Target"),
-      readOnly: mount.flag("ReadOnly"),
-      propagation: mount.object("BindOptions")?.text("Propagation") ?? "",
-    };
-  });
-  const tmpfs = Object.keys(host.textMap("Tmpfs")).map(
-    (target): ContainerMountData => ({
-      type: "tmpfs",
-      name: "",
-      source: "",
-      target,
-      readOnly: false,
-      propagation: "",
-    }),
-  );
-  return [...binds, ...mounts, ...tmpfs];
-}
-
-// "source:target[:ro]", where the source is a path or a volume's name.
-function readBind(bind: string): ContainerMountData {
-  const [source = "", target = "", options = ""] = bind.split(":");
-  if (source === "" || !target.startsWith("/")) {
-    throw badRequest(`invalid bind "${bind}": source:/target[:ro] is needed`);
-  }
-  const isPath = source.startsWith("/");
-  return {
-    type: isPath ? "bind" : "volume",
-    name: isPath ? "" : source,
-    source: isPath ? source : "",
-    target,
-    readOnly: options.split(",").includes("ro"),
-    propagation: "",
-  };
-}
-
-function readPorts(config: JsonObject, host: JsonObject): ContainerPortData[] {
-  const bindings = host.object("PortBindings");
-  const published = host.keys("PortBindings").flatMap((key) =>
-    (bindings ?? new JsonObject({})).objects(key, (binding) => ({
-      ...readPort(key),
-      publishedPort: portNumber(binding.text("HostPort", "0"), key),
-      hostAddress: binding.text("HostIp"),
-    })),
-  );
-  const exposed = config
-    .keys("ExposedPorts")
-    .filter((key) => !published.some((port) => `${port.targetPort}/${port.protocol}` === key))
-    .map((key) => ({ ...readPort(key), publishedPort: 0, hostAddress: "" }));
-  return [...published, ...exposed];
-}
-
-function readPort(key: string): Pick<ContainerPortData, "targetPort" | "protocol"> {
-  const [port = "", protocol = "tcp"] = key.split("/");
-  if (protocol !== "tcp" && protocol !== "udp" && protocol !== "sctp") {
-    throw badRequest(`invalid port "${key}": protocol ${protocol} is not tcp, udp or sctp`);
-  }
-  return { targetPort: portNumber(port, key), protocol };
-}
-
-function portNumber(text: string, key: string): number {
-  const port = text === "" ? 0 : Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw badRequest(`invalid port "${key}": "${text}" is not a port`);
-  }
-  return port;
-}
-
-function readAliases(config: JsonObject): string[] {
-  const endpoints = config.object("NetworkingConfig")?.object("EndpointsConfig");
-  const names = config.object("NetworkingConfig")?.keys("EndpointsConfig") ?? [];
-  return names.flatMap((name) => endpoints?.object(name)?.texts("Aliases") ?? []);
 }
