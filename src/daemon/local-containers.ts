@@ -160,8 +160,9 @@ export class NodeContainers implements LocalContainers {
     signal: AbortSignal,
   ): Promise<{ exitCode: number; error: string }> {
     if (this.#handMade(id) !== undefined) {
-      const { exitCode, error } = await this.#deps.handMade.wait(id, condition, signal);
-      return { exitCode, error };
+      // Why it could not be started is told to who started it.
+      const { exitCode } = await this.#deps.handMade.wait(id, condition, signal);
+      return { exitCode, error: "" };
     }
     const { exitCode, reason } = await this.#deps.runtime.wait(id, signal);
     while (condition === "removed" && this.#deps.runtime.find(id) !== undefined) {

@@ -1,43 +1,19 @@
-import type { Clock, Timer } from "../../base/clock.ts";
 import { ClusterError, errorMessage } from "../../base/errors.ts";
 import { KeyedMutex } from "../../base/keyed-mutex.ts";
-import type { Logger } from "../../base/log.ts";
-import type { ContainerRuntime } from "../../runtime/container-runtime.ts";
 import type { ExitStatus } from "../../runtime/container-spec.ts";
 import { ContainerHealth } from "./container-health.ts";
-import type { ContainerVolumes } from "./container-volumes.ts";
 import { ExitWaiters } from "./exit-waiters.ts";
+import type { HandMadeDeps } from "./hand-made-deps.ts";
 import type { HandMadeRecord, RunState } from "./hand-made-record.ts";
 import { launchExitCode } from "./launch-error.ts";
-import { type NetworkOwner, networkKind, openNetwork } from "./launch-network.ts";
-import type { LocalNetworks } from "./local-network-port.ts";
+import { networkKind, openNetwork } from "./launch-network.ts";
 import { prepareRun, releaseRun } from "./prepare-run.ts";
-import type { RecordStore } from "./record-store.ts";
 import { nextRestartMs, startsWithDaemon } from "./restart-policy.ts";
+import { RestartTimer } from "./restart-timer.ts";
 
 const defaultGraceMs = 10_000;
 /** A grace without end: a day. */
 const longGraceMs = 86_400_000;
-
-/** Told of what happens to a container, by the Docker API's names for it. */
-export type OnHandMade = (
-  action: string,
-  record: HandMadeRecord,
-  extra?: Readonly<Record<string, string>>,
-) => void;
-
-export interface HandMadeDeps {
-  readonly runtime: ContainerRuntime;
-  readonly volumes: ContainerVolumes;
-  readonly networks: LocalNetworks;
-  readonly records: RecordStore;
-  /** Of `--network container:NAME`. */
-  readonly owner: (nameOrId: string) => NetworkOwner;
-  readonly onEvent: OnHandMade;
-  readonly onRemoved: (id: string) => void;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
 
 /**
  * One container that a person made: starts and stops it, follows its ends and its restart policy, keeps its record. Operations
@@ -52,8 +28,7 @@ export class HandMadeContainer {
   #record: HandMadeRecord;
   #isPaused = false;
   #health: ContainerHealth | undefined;
-  #restartTimer: Timer | undefined;
-  #lastDelayMs = 0;
+  readonly #restarts: RestartTimer;
   /** Resolves when the run of now has ended and its end is noted. */
   #ended: Promise<void> = Promise.resolve();
   /** A restart by hand: its end must not remove the container. */
@@ -64,6 +39,7 @@ export class HandMadeContainer {
   constructor(record: HandMadeRecord, deps: HandMadeDeps) {
     this.#record = record;
     this.#deps = deps;
+    this.#restarts = new RestartTimer(deps.clock);
   }
 
   get record(): HandMadeRecord {
@@ -80,7 +56,7 @@ export class HandMadeContainer {
 
   /** Its policy starts it again in a moment. */
   get waitsForRestart(): boolean {
-    return this.#restartTimer !== undefined;
+    return this.#restarts.isSet;
   }
 
   get health(): ContainerHealth["view"] | undefined {
@@ -135,7 +111,7 @@ export class HandMadeContainer {
   /** The daemon stops: the container goes on. */
   close(): void {
     this.#isClosed = true;
-    this.#cancelRestart();
+    this.#restarts.close();
     this.#health?.stop();
   }
 
@@ -143,8 +119,8 @@ export class HandMadeContainer {
     await this.exclusively(async () => {
       this.#mustExist();
       if (this.isRunning) return;
-      this.#cancelRestart();
-      this.#lastDelayMs = 0;
+      this.#restarts.cancel();
+      this.#restarts.lastDelayMs = 0;
       await this.#note({ stoppedByHand: false, restartCount: 0 });
       try {
         await this.#launch();
@@ -160,7 +136,7 @@ export class HandMadeContainer {
     readonly signal: string;
     readonly graceMs?: number | undefined;
   }): Promise<void> {
-    if (this.#cancelRestart() && !this.isRunning) {
+    if (this.#restarts.cancel() && !this.isRunning) {
       await this.#note({ stoppedByHand: true });
       this.#tell("stop");
       return;
@@ -225,7 +201,7 @@ export class HandMadeContainer {
     if ((this.isRunning || this.waitsForRestart) && !options.force) {
       throw wrongState(`container ${this.#record.name} is running: stop it or remove it by force`);
     }
-    this.#cancelRestart();
+    this.#restarts.cancel();
     if (this.isRunning) {
       await this.#note({ stoppedByHand: true });
       this.#tell("kill", { signal: "9" });
@@ -321,7 +297,7 @@ export class HandMadeContainer {
       policy: config.restart,
       exitCode,
       ranMs,
-      lastDelayMs: this.#lastDelayMs,
+      lastDelayMs: this.#restarts.lastDelayMs,
     });
     const error = exit.reason ?? "";
     await this.#note({ phase: "exited", exitCode, oomKilled, finishedAtMs, error });
@@ -333,7 +309,6 @@ export class HandMadeContainer {
     this.waiters.ended(this.#record.run);
     await releaseRun(this.#record.id, this.#deps);
     if (delayMs !== undefined) {
-      this.#lastDelayMs = delayMs;
       this.#restartIn(delayMs);
     } else if (config.autoRemove && !this.#isRestarting) {
       await this.#deps.volumes.abandon(this.#record.id);
@@ -342,36 +317,25 @@ export class HandMadeContainer {
   }
 
   #restartIn(delayMs: number): void {
-    if (this.#isClosed) return;
-    this.#restartTimer = this.#deps.clock.setTimer(delayMs, () => void this.#restartNow());
+    this.#restarts.set(delayMs, () => void this.#restartNow());
   }
 
   async #restartNow(): Promise<void> {
     await this.exclusively(async () => {
       // A person may have been faster.
-      if (this.#restartTimer === undefined || this.isRunning || this.#isClosed) return;
-      this.#restartTimer = undefined;
+      if (!this.#restarts.cancel() || this.isRunning || this.#isClosed) return;
       try {
         await this.#note({ restartCount: this.#record.run.restartCount + 1 });
         await this.#launch();
       } catch (error) {
         const { config, run, id } = this.#record;
         this.#deps.log.warn({ containerId: id, err: errorMessage(error) }, "restart failed");
-        const lastDelayMs = this.#lastDelayMs;
-        const delayMs = nextRestartMs({ ...run, policy: config.restart, ranMs: 0, lastDelayMs });
-        if (delayMs === undefined) return;
-        this.#lastDelayMs = delayMs;
-        this.#restartIn(delayMs);
+        const { lastDelayMs } = this.#restarts;
+        const ended = { ...run, policy: config.restart, ranMs: 0, lastDelayMs };
+        const delayMs = nextRestartMs(ended);
+        if (delayMs !== undefined) this.#restartIn(delayMs);
       }
     });
-  }
-
-  /** Whether there was a restart to come. */
-  #cancelRestart(): boolean {
-    const timer = this.#restartTimer;
-    this.#restartTimer = undefined;
-    timer?.cancel();
-    return timer !== undefined;
   }
 
   async #thaw(): Promise<void> {

@@ -12,7 +12,8 @@ import { type AttachRequest, connectInput, openAttachOutput } from "./attach-ses
 import type { ContainerConfig, EndpointWish } from "./container-config.ts";
 import type { ContainerVolumes } from "./container-volumes.ts";
 import type { WaitCondition } from "./exit-waiters.ts";
-import { HandMadeContainer, type HandMadeDeps, type OnHandMade } from "./hand-made-container.ts";
+import { HandMadeContainer } from "./hand-made-container.ts";
+import type { HandMadeDeps, OnHandMade } from "./hand-made-deps.ts";
 import { type HandMadeRecord, neverRun, type RunState } from "./hand-made-record.ts";
 import { initialEndpoints, type NetworkOwner, networkKind } from "./launch-network.ts";
 import type { LocalNetworks } from "./local-network-port.ts";
