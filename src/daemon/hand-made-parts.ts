@@ -39,6 +39,9 @@ export async function openHandMade(deps: HandMadePartsDeps): Promise<HandMadeCon
       log: deps.log.child({ module: "containers" }),
     },
   );
+  const running = handMade.list().filter(({ isRunning }) => isRunning);
+  // What others had is given up: they ended while no daemon was there.
+  await host.localNetworks.keepOnly(new Set(running.map(({ record }) => record.id)));
   handMade.startWithDaemon();
   return handMade;
 }

@@ -1,4 +1,5 @@
-import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { runCommand, tryCommand } from "../base/command.ts";
 import { ClusterError } from "../base/errors.ts";
@@ -8,7 +9,7 @@ import { cgroupFolders, freezerFile, isFrozenText, removeCgroups } from "./cgrou
 import { Container } from "./container.ts";
 import { type MakerDeps, makeContainer, removeRunFolders } from "./container-maker.ts";
 import { type ContainerRecord, writeRecord, writeSpec } from "./container-record.ts";
-import type { ContainerResources, ContainerSpec } from "./container-spec.ts";
+import type { ContainerResources, ContainerSpec, EtcFiles } from "./container-spec.ts";
 import { validateContainerId } from "./folder-layout.ts";
 import type { Limiter } from "./limiter.ts";
 import { buildLimits } from "./oci-spec.ts";
@@ -127,6 +128,14 @@ export class ReusableContainers {
       }
       return folders.rootfs;
     });
+  }
+
+  /** New content of two files of /etc; a running container sees it at once. */
+  async writeNames(id: string, files: Pick<EtcFiles, "hosts" | "resolvConf">): Promise<void> {
+    const { etc } = this.#get(id).folders;
+    // In place: the files themselves are bound into the container.
+    await writeFile(join(etc, "hosts"), files.hosts);
+    await writeFile(join(etc, "resolv.conf"), files.resolvConf);
   }
 
   /** The folder of what it wrote over its image, in overlayfs' form, and the image's layers, topmost first. */

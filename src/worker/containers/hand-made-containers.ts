@@ -15,7 +15,12 @@ import type { WaitCondition } from "./exit-waiters.ts";
 import { HandMadeContainer } from "./hand-made-container.ts";
 import type { HandMadeDeps, OnHandMade } from "./hand-made-deps.ts";
 import { type HandMadeRecord, neverRun, type RunState } from "./hand-made-record.ts";
-import { initialEndpoints, type NetworkOwner, networkKind } from "./launch-network.ts";
+import {
+  initialEndpoints,
+  type NetworkOwner,
+  networkKind,
+  sandboxRequest,
+} from "./launch-network.ts";
 import type { LocalNetworks } from "./local-network-port.ts";
 import { handMadeLabel, planLaunch, planLimits } from "./plan-launch.ts";
 import { RecordStore } from "./record-store.ts";
@@ -256,6 +261,7 @@ export class HandMadeContainers {
       await container.change({
         endpoints: [...record.endpoints, { ...wish, network: network.name }],
       });
+      if (isRunning) await this.#renewNames(container);
     });
   }
 
@@ -275,6 +281,7 @@ export class HandMadeContainers {
       }
       if (isRunning) await networks.disconnect(id, network.id);
       await container.change({ endpoints: rest });
+      if (isRunning) await this.#renewNames(container);
     });
   }
 
@@ -301,6 +308,13 @@ export class HandMadeContainers {
     }
     this.#containers.set(id, new HandMadeContainer(record, this.#containerDeps()));
     this.#deps.onEvent("create", record);
+  }
+
+  // Its resolver and its own names follow its networks.
+  async #renewNames({ record }: HandMadeContainer): Promise<void> {
+    const { networks, runtime } = this.#deps;
+    const names = await networks.open(sandboxRequest(record, networks));
+    await runtime.reusable.writeNames(record.id, names);
   }
 
   #containerDeps(): HandMadeDeps {
