@@ -48,6 +48,8 @@ export class SimAgent {
   readonly #tasks = new Map<string, LocalTask>();
   #process: SimProcess | undefined;
   #session: Session | undefined;
+  /** The managers' ends of its streams. */
+  readonly #served = new Map<AbortController, SimProcess>();
 
   constructor(name: string, world: AgentSurroundings) {
     this.name = name;
@@ -84,6 +86,14 @@ export class SimAgent {
     for (const local of this.#tasks.values()) {
       local.isTold = false;
       if (!isTerminal(local.state)) this.#to(local, "FAILED", "the host went down");
+    }
+  }
+
+  /** Node keeps a signal that is listened to until it is aborted, and with it the whole life of a process that has ended. */
+  sweep(): void {
+    for (const [served, { isAlive }] of this.#served) {
+      if (!isAlive) served.abort(new Error("the process has ended"));
+      if (served.signal.aborted) this.#served.delete(served);
     }
   }
 
@@ -174,6 +184,7 @@ export class SimAgent {
   ): void {
     const { network, timeline } = this.#world;
     const served = new AbortController();
+    this.#served.set(served, target);
     let lastMs = 0;
     const write = async (message: M): Promise<void> => {
       const delayMs = network.fate(target.name, process.name);

@@ -19,9 +19,17 @@ if (![seeds, from, steps, hours ?? 1].every((value) => value > 0)) {
   throw new Error("--seeds, --from, --steps and --hours are numbers above 0");
 }
 
+const hoursSaid = new Map<number, number>();
 const startedMs = performance.now();
 const result = await runSeeds({
   ...{ seeds, from, steps, hours, heaviest },
+  onProgress: ({ seed, simulatedMs }) => {
+    // Rounds are of ten minutes; a line an hour is enough.
+    const hour = Math.floor(simulatedMs / 3_600_000);
+    if (hour === (hoursSaid.get(seed) ?? 0)) return;
+    hoursSaid.set(seed, hour);
+    process.stdout.write(`${new Date().toISOString()} seed ${seed}: ${hour} h simulated\n`);
+  },
   onSeed: (answer) => {
     if ("failure" in answer) process.stdout.write(`seed ${answer.seed} FAILED\n`);
     else if (hours !== undefined) {

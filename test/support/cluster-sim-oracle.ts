@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import type { Entry, Message } from "../../src/raft/core/types.ts";
 import type { LogWrite } from "../../src/raft/storage/raft-storage.ts";
 import { encodeObject } from "../../src/store/object-codecs.ts";
-import { tableNames } from "../../src/store/objects.ts";
+import { type ObjectOf, type TableName, tableNames } from "../../src/store/objects.ts";
 import type { StoreView } from "../../src/store/store-view.ts";
 import { type LogContents, termIn } from "./log-contents.ts";
 import type { SimDisk } from "./sim-disk.ts";
@@ -182,11 +182,22 @@ export class ClusterOracle {
   }
 }
 
+/** Stored objects never change (they are frozen), so each is looked at once. */
+const checksums = new WeakMap<object, number>();
+
 /** The same for the same state, whichever way it came about. */
 export function fingerprint(view: StoreView): number {
   let sum = 0;
   for (const table of tableNames) {
-    for (const object of view.all(table)) sum = (sum + crc32(encodeObject(table, object))) >>> 0;
+    for (const object of view.all(table)) sum = (sum + checksum(table, object)) >>> 0;
   }
+  return sum;
+}
+
+function checksum<T extends TableName>(table: T, object: ObjectOf[T]): number {
+  const known = checksums.get(object);
+  if (known !== undefined) return known;
+  const sum = crc32(encodeObject(table, object));
+  if (Object.isFrozen(object)) checksums.set(object, sum);
   return sum;
 }

@@ -22,11 +22,19 @@ export type WorkerAnswer =
       };
     };
 
+/** How far a long seed has come. */
+export interface WorkerProgress {
+  readonly seed: number;
+  readonly simulatedMs: number;
+}
+
 export interface RunsOptions extends WorkerTask {
   readonly from: number;
   readonly seeds: number;
   /** Told of each seed that is done. */
   readonly onSeed?: (answer: WorkerAnswer) => void;
+  /** Told at each end of a round of a seed that runs for hours. */
+  readonly onProgress?: (progress: WorkerProgress) => void;
 }
 
 /** What all seeds together came to. */
@@ -43,18 +51,22 @@ const failuresMax = 3;
 
 /** Runs the seeds on all cores, a thread each. */
 export async function runSeeds(options: RunsOptions): Promise<RunsResult> {
-  const { from, seeds, steps, hours, heaviest, onSeed } = options;
+  const { from, seeds, steps, hours, heaviest, onSeed, onProgress } = options;
   const failures: string[] = [];
   const counts = new Map<string, number>();
   const total = { steps: 0, simulatedMs: 0, operations: 0 };
   let next = from;
   const nextSeed = (): number | undefined =>
     next < from + seeds && failures.length < failuresMax ? next++ : undefined;
-  const take = (answer: WorkerAnswer): void => {
+  const take = (answer: WorkerAnswer | WorkerProgress): boolean => {
+    if ("simulatedMs" in answer) {
+      onProgress?.(answer);
+      return false;
+    }
     onSeed?.(answer);
     if ("failure" in answer) {
       failures.push(`${answer.failure}\nagain: ${replayCommand(answer.seed, options)}`);
-      return;
+      return true;
     }
     total.steps += answer.result.steps;
     total.simulatedMs += answer.result.simulatedMs;
@@ -62,6 +74,7 @@ export async function runSeeds(options: RunsOptions): Promise<RunsResult> {
     for (const [event, count] of answer.result.counts) {
       counts.set(event, (counts.get(event) ?? 0) + count);
     }
+    return true;
   };
   const threads = Math.min(availableParallelism(), seeds);
   await Promise.all(
@@ -79,7 +92,7 @@ export function replayCommand(seed: number, { steps, hours, heaviest }: WorkerTa
 function runThread(
   task: WorkerTask,
   nextSeed: () => number | undefined,
-  take: (answer: WorkerAnswer) => void,
+  take: (answer: WorkerAnswer | WorkerProgress) => boolean,
 ): Promise<void> {
   return new Promise((resolve) => {
     const worker = new Worker(new URL("./cluster-sim-worker.js", import.meta.url), {
@@ -87,8 +100,8 @@ function runThread(
     });
     let seed = nextSeed();
     worker.postMessage(seed);
-    worker.on("message", (answer: WorkerAnswer) => {
-      take(answer);
+    worker.on("message", (answer: WorkerAnswer | WorkerProgress) => {
+      if (!take(answer)) return;
       seed = nextSeed();
       worker.postMessage(seed);
     });

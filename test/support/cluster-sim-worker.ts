@@ -19,12 +19,13 @@ port.on("message", (seed: number | undefined) => {
 
 async function run(seed: number): Promise<void> {
   let answer: WorkerAnswer;
+  const onRound = (simulatedMs: number): void => port.postMessage({ seed, simulatedMs });
   try {
     const { counts, ...result } = await runClusterSim({
       seed,
       steps,
       heaviest,
-      ...(hours === undefined ? {} : { hours }),
+      ...(hours === undefined ? {} : { hours, onRound }),
     });
     answer = { seed, result: { ...result, counts: [...counts] } };
   } catch (error) {

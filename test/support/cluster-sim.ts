@@ -26,6 +26,8 @@ export interface SimOptions {
   readonly heaviest?: boolean;
   readonly mistake?: Mistake;
   readonly onEvent?: Timeline["onEvent"];
+  /** Told of the simulated time at each end of a round. */
+  readonly onRound?: (nowMs: number) => void;
 }
 
 export interface SimResult {
@@ -93,7 +95,10 @@ class ClusterSim {
       timeline,
       random,
       make: (raftId) => this.#makeManager(raftId),
-      onGone: (raftId) => this.#oracle.detach(raftId),
+      onGone: (raftId) => {
+        this.#oracle.detach(raftId);
+        this.#network.detach(raftId);
+      },
       count: this.#count,
     });
     this.#members = members;
@@ -128,6 +133,7 @@ class ClusterSim {
 
   /** Faults until `isOver`; then all is mended, must come to rest, and what the clients saw is judged. */
   async #round(isOver: () => boolean): Promise<void> {
+    const { timeline } = this;
     this.#rounds += 1;
     // Every call and every answer is a moment of its own.
     const recorder = new RegisterRecorder(() => this.#moments++);
@@ -145,6 +151,9 @@ class ClusterSim {
     if (!verdict.ok && verdict.unfinished !== true) throw new Error(verdict.explanation);
     this.#count(verdict.ok ? "history linearizable" : "history too hard to judge");
     this.#oracle.forget();
+    for (const agent of this.#agents) agent.sweep();
+    timeline.sweep();
+    this.#options.onRound?.(timeline.nowMs);
     if (this.#options.hours !== undefined) await this.#refill();
   }
 

@@ -50,6 +50,11 @@ export class SimNetwork {
     return this.#cut.size > 0;
   }
 
+  /** This member never comes back. */
+  detach(raftId: number): void {
+    this.#members.delete(raftId);
+  }
+
   works(from: string, to: string): boolean {
     return !this.#cut.has(`${from}>${to}`);
   }

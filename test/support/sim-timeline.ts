@@ -63,6 +63,15 @@ export class Timeline {
     }
   }
 
+  /** Lets go of what will never happen, and so of all that it holds; changes nothing that will. */
+  sweep(): void {
+    const kept = this.#heap.filter(
+      ({ isCancelled, process }) => !isCancelled && process?.isAlive !== false,
+    );
+    this.#heap.length = 0;
+    for (const event of kept) this.#push(event);
+  }
+
   /** Something that makes this run different from others. */
   note(text: string): void {
     for (let at = 0; at < text.length; at += 1) this.#mix(text.charCodeAt(at));
