@@ -46,6 +46,9 @@ export interface TestImageOptions {
   readonly healthcheck?: { readonly Test: readonly string[]; readonly Interval?: number };
   /** Further files of the layer, by path without a leading slash. */
   readonly files?: Readonly<Record<string, string>>;
+  /** A second layer on it. */
+  readonly upper?: readonly TarEntry[];
+  readonly volumes?: readonly string[];
 }
 
 /** The image's unpacked layer in a folder, for tests that need no image store. */
@@ -85,19 +88,20 @@ export async function testImageLayer(
 
 /** An image archive as `docker save` writes it: busybox on scratch, deterministic. */
 export async function buildTestImage(options: TestImageOptions = {}): Promise<Buffer> {
-  const layer = await testImageLayer(options.files);
-  const config = Buffer.from(JSON.stringify(testImageConfig(options, [sha256(layer)])));
+  const layers = [await testImageLayer(options.files)];
+  if (options.upper !== undefined) layers.push(await packTar(options.upper));
+  const config = Buffer.from(JSON.stringify(testImageConfig(options, layers.map(sha256))));
   const configName = `${sha256(config).slice(7)}.json`;
   const manifest = [
     {
       Config: configName,
       RepoTags: [options.tag ?? "skep-test:latest"],
-      Layers: ["layer0/layer.tar"],
+      Layers: layers.map((_, index) => `layer${index}/layer.tar`),
     },
   ];
   return await packTar([
     { name: configName, content: config },
-    { name: "layer0/layer.tar", content: layer },
+    ...layers.map((content, index) => ({ name: `layer${index}/layer.tar`, content })),
     { name: "manifest.json", content: JSON.stringify(manifest) },
   ]);
 }
@@ -117,13 +121,16 @@ export function testImageConfig(options: TestImageOptions, diffIds: readonly str
       ...(options.user === undefined ? {} : { User: options.user }),
       ...(options.workingDir === undefined ? {} : { WorkingDir: options.workingDir }),
       ...(options.healthcheck === undefined ? {} : { Healthcheck: options.healthcheck }),
-      ...(options.exposedPorts === undefined
-        ? {}
-        : { ExposedPorts: Object.fromEntries(options.exposedPorts.map((port) => [port, {}])) }),
+      ...(options.exposedPorts === undefined ? {} : { ExposedPorts: setOf(options.exposedPorts) }),
+      ...(options.volumes === undefined ? {} : { Volumes: setOf(options.volumes) }),
     },
     rootfs: { type: "layers", diff_ids: diffIds },
     history: [{ created: "2026-01-01T00:00:00Z", created_by: "busybox on scratch" }],
   };
+}
+
+function setOf(names: readonly string[]): object {
+  return Object.fromEntries(names.map((name) => [name, {}]));
 }
 
 /** One entry of a test tar; a file unless it says otherwise. */

@@ -85,6 +85,22 @@ function setMountField(
     case "bind-propagation":
       mount.BindOptions = { ...mount.BindOptions, Propagation: value };
       return;
+    case "bind-nonrecursive":
+      mount.BindOptions = {
+        ...mount.BindOptions,
+        NonRecursive: parseSwitch(`${flag} bind-nonrecursive`, value),
+      };
+      return;
+    case "bind-recursive":
+      parseChoice(`${flag} bind-recursive`, value, ["enabled", "disabled"]);
+      mount.BindOptions = { ...mount.BindOptions, NonRecursive: value === "disabled" };
+      return;
+    case "bind-create-src":
+      mount.BindOptions = {
+        ...mount.BindOptions,
+        CreateMountpoint: parseSwitch(`${flag} bind-create-src`, value),
+      };
+      return;
     case "volume-nocopy":
       volume().NoCopy = parseSwitch(`${flag} volume-nocopy`, value);
       return;
