@@ -141,9 +141,9 @@ async function startRaft(
 ): Promise<RaftNode> {
   const { channels, clock, random, log, server, closing } = deps;
   const { storage, snapshots } = await openRaftDisk(folder, deps);
-  const { raftId } = parts;
+  const { raftId, isRemoved } = parts;
   const transport = new GrpcTransport(
-    { raftId },
+    { raftId, isRemoved },
     { channels, clock, random, log, onRefused: deps.onRefused },
   );
   const { service, handlers, roles } = raftService({ raftId, handler: () => transport.handler });

@@ -62,6 +62,8 @@ export interface RaftParts {
   /** Members known from joining; [] otherwise. */
   readonly peers: readonly RaftMember[];
   readonly stateMachine: Store["stateMachine"];
+  /** Whether the state names this raft id as that of a former member, who never comes back. */
+  readonly isRemoved: (raftId: number) => boolean;
 }
 
 export interface ManagerDeps {
@@ -188,11 +190,6 @@ export class Manager {
     return issueForSelf(this.store.view(), this.#signer, this.#options.nodeId, csrPem);
   }
 
-  /** Whether this raft id was a member's that has been taken out: it never comes back. */
-  isRemovedRaftId(raftId: number): boolean {
-    return removedRaftIds(this.store.view().cluster()).has(raftId);
-  }
-
   /** "" when autolock is off. Errors as `currentUnlockKey`. */
   async unlockKey(): Promise<string> {
     const { store, control } = this;
@@ -233,7 +230,8 @@ export class Manager {
     }
     const { stateMachine } = this.store;
     const isBootstrap = bootstrap !== undefined;
-    const raft = await startRaft({ raftId: ownId, isBootstrap, peers, stateMachine });
+    const isRemoved = (id: number): boolean => removedRaftIds(this.store.view().cluster()).has(id);
+    const raft = await startRaft({ raftId: ownId, isBootstrap, peers, stateMachine, isRemoved });
     this.#raft = raft;
     this.#history.start(this.store);
     let resolveReady: () => void = () => {};

@@ -4,6 +4,7 @@ import type { Random } from "../../src/base/random.ts";
 import { createControl } from "../../src/manager/control/local-control.ts";
 import type { ControlMethods } from "../../src/manager/control/methods.ts";
 import { Leadership } from "../../src/manager/leadership.ts";
+import { removedRaftIds } from "../../src/manager/removed-members.ts";
 import { RaftNode } from "../../src/raft/node/raft-node.ts";
 import type { RaftNodeOptions } from "../../src/raft/node/raft-node-options.ts";
 import type { StateMachine } from "../../src/raft/node/state-machine.ts";
@@ -120,7 +121,9 @@ export class SimManager {
       {
         storage: this.disk.openLog(process),
         snapshots: this.disk.openSnapshots(process),
-        transport: network.transport(this.raftId, process),
+        transport: network.transport(this.raftId, process, (raftId) =>
+          removedRaftIds(life.store.view().cluster()).has(raftId),
+        ),
         stateMachine: this.#observed(life),
         clock,
         random,

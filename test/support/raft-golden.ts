@@ -35,7 +35,7 @@ const roundsMax = 200;
  * add 1 2 voters=1,2 learners=3 log=1,1,2 (terms; data=yes fills the entries) term= vote= commit=
  * and any number of RaftConfig
  * campaign 1, tick 1 20, propose 1 text.., change 1 +4 ~5 -2 [explicit], leave 1, read 1 key
- * transfer 1 2, forget 1, unreachable 1 2, report 1 2 ok|failed, force 1 1,2
+ * transfer 1 2, forget 1, unreachable 1 2, report 1 2 ok|failed
  * ready 1 (one Ready, in full), settle (all work until nothing is left), deliver / drop / repeat
  * [from=1] [to=2] [type=MsgApp] [count=1]; lose / hold / copy type=.. (as they leave; a copy comes by
  * "late"), cut 1 2 (both ways), heal (ends these), compact 1 keep=0, crash 1, restart 1,
@@ -116,9 +116,6 @@ export class GoldenRun {
     unreachable: (_, [id, other]) => this.#node(id).raw.reportUnreachable(Number(other)),
     report: (_, [id, other, how]) => {
       this.#node(id).raw.reportSnapshot(Number(other), how === "ok");
-    },
-    force: (_, [id, voters = ""]) => {
-      this.#node(id).raw.forceConfig(aConfState(voters.split(",").map(Number)));
     },
     ready: (_, words) => this.#each(words, (node) => this.#take(node, true)),
     settle: () => this.#settle(),

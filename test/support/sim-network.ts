@@ -105,10 +105,14 @@ export class SimNetwork {
   }
 
   /** The transport of a raft member for one life of its process. */
-  transport(raftId: number, process: SimProcess): RaftTransport {
+  transport(
+    raftId: number,
+    process: SimProcess,
+    isRemoved: (raftId: number) => boolean,
+  ): RaftTransport {
     let members = new Set<number>();
     let own: TransportHandler | undefined;
-    const senders = new Senders();
+    const senders = new Senders(isRemoved);
     // As over gRPC: leaders that are not known yet get their answers over their own streams.
     const unknownLeaders = new Set<number>();
     const isAdmitted = (message: Message): boolean => {

@@ -1,6 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import { changeConfig } from "./confchange/changer.ts";
-import { confStateOf, restoreConfig } from "./confchange/member-config.ts";
+import { confStateOf } from "./confchange/member-config.ts";
 import type { RaftConfig, RaftDeps } from "./config.ts";
 import { hup } from "./election.ts";
 import { acknowledgeOwn, afterApply, propose, transferLeader } from "./leader.ts";
@@ -71,11 +71,6 @@ export class RawNode {
     const { config } = raft.tracker;
     if (index <= raft.configIndex) return confStateOf(config);
     return raft.switchConfig(changeConfig(config, change), index);
-  }
-
-  /** Starts over the configuration (recovery from the loss of a quorum; nobody else may run). */
-  forceConfig(state: ConfState): void {
-    this.#raft.switchConfig(restoreConfig(state), this.#raft.configIndex);
   }
 
   /**

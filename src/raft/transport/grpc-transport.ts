@@ -16,6 +16,8 @@ export interface GrpcTransportOptions {
   readonly raftId: number;
   /** How long a snapshot may take, milliseconds; 5 minutes when absent. */
   readonly snapshotTimeoutMs?: number;
+  /** Whether the state names this id as a former member's; what it says is refused, also after a restart. */
+  readonly isRemoved?: (raftId: number) => boolean;
 }
 
 export interface GrpcTransportDeps {
@@ -37,7 +39,7 @@ export class GrpcTransport implements RaftTransport {
   readonly #log: Logger;
   readonly #peers = new Map<number, Peer>();
   readonly #abort = new AbortController();
-  readonly #senders = new Senders();
+  readonly #senders: Senders;
   /** The way back to leaders that this member does not know yet, by raft id. */
   readonly #answers = new Map<number, (message: Message) => void>();
   readonly #incoming: IncomingSnapshots;
@@ -47,6 +49,7 @@ export class GrpcTransport implements RaftTransport {
   constructor(options: GrpcTransportOptions, deps: GrpcTransportDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#senders = new Senders(options.isRemoved);
     this.#log = deps.log.child({ module: "raft-transport" });
     this.#incoming = new IncomingSnapshots({}, deps);
   }

@@ -14,6 +14,12 @@ export class Senders {
   #byId: ReadonlyMap<number, string> = new Map();
   /** Raft ids are never used again. */
   readonly #removed = new Map<number, string>();
+  readonly #isRemoved: (raftId: number) => boolean;
+
+  /** `isRemoved`: what the state says of an id; it knows of removals before this process began, too. */
+  constructor(isRemoved: (raftId: number) => boolean = () => false) {
+    this.#isRemoved = isRemoved;
+  }
 
   setMembers(members: readonly RaftMember[]): void {
     const before = this.#byId;
@@ -47,7 +53,7 @@ export class Senders {
       const text = `raft member ${from} is node ${owner}, and not node ${nodeId}, which speaks in its name`;
       throw new ClusterError("PERMISSION_DENIED", text);
     }
-    if (this.#removed.has(from)) throw wasRemoved(from, nodeId);
+    if (this.#removed.has(from) || this.#isRemoved(from)) throw wasRemoved(from, nodeId);
     if (leaderTypes.has(type)) return;
     const text = `raft member ${from} (node ${nodeId}) is not known to this manager`;
     throw new ClusterError("PERMISSION_DENIED", text);

@@ -73,6 +73,16 @@ describe("who may speak as which raft member", () => {
     });
   }
 
+  it("refuses after a restart whom the state names as removed, and still hears new leaders", () => {
+    const restarted = new Senders((raftId) => raftId === 3);
+    restarted.setMembers([member(1, "a"), member(5, "b")]);
+    assert.throws(
+      () => restarted.check("c", { from: 3, type: "MsgApp" }),
+      (error) => isRefusal(error, /raft member 3 \(node c\) was removed/),
+    );
+    restarted.check("x", { from: 9, type: "MsgApp" });
+  });
+
   it("ends the streams of removed members, and of nobody else", () => {
     for (const nodeId of ["a", "b", "d", "x"]) senders.admit(nodeId);
     assert.throws(
