@@ -1,4 +1,4 @@
-import { type CpuInfo, cpus, totalmem } from "node:os";
+import type { Readable } from "node:stream";
 import { type Clock, sleep } from "../base/clock.ts";
 import { ClusterError, isClusterError } from "../base/errors.ts";
 import { addressOf, macOf } from "../base/ip.ts";
@@ -8,6 +8,7 @@ import { durationMs } from "../model/time.ts";
 import type { ContainerCreateOptions } from "../rest/backend/container-create.ts";
 import type {
   AttachOptions,
+  ChangedPathData,
   ContainerData,
   ContainerLogEntry,
   ContainerLogOptions,
@@ -16,15 +17,18 @@ import type {
   ContainerUpdateOptions,
   ExecOptions,
   LocalContainers,
+  PathStatData,
   StdioSession,
 } from "../rest/backend/containers.ts";
 import type { ContainerRuntime } from "../runtime/container-runtime.ts";
 import type { ContainerInfo, ContainerSpec, MountSpec } from "../runtime/container-spec.ts";
+import { ContainerFiles } from "../worker/containers/container-files.ts";
 import type { HandMadeContainer } from "../worker/containers/hand-made-container.ts";
 import type { HandMadeContainers } from "../worker/containers/hand-made-containers.ts";
 import type { LocalNetworks } from "../worker/containers/local-network-port.ts";
 import { handMadeLabel } from "../worker/containers/plan-launch.ts";
 import type { Worker } from "../worker/worker.ts";
+import { statsData } from "./container-stats.ts";
 import { handMadeData } from "./hand-made-data.ts";
 import type { LocalEvents } from "./local-events.ts";
 
@@ -50,8 +54,11 @@ type ConnectOptions = Parameters<NonNullable<LocalContainers["connect"]>>[1];
 export class NodeContainers implements LocalContainers {
   readonly #deps: TaskContainersDeps;
 
+  readonly #files: ContainerFiles;
+
   constructor(deps: TaskContainersDeps) {
     this.#deps = deps;
+    this.#files = new ContainerFiles(deps.runtime);
   }
 
   async list(): Promise<readonly ContainerData[]> {
@@ -94,23 +101,7 @@ export class NodeContainers implements LocalContainers {
   }
 
   async stats(id: string): Promise<ContainerStatsData> {
-    const stats = await this.#deps.runtime.stats(id);
-    return {
-      readAtMs: stats.readAtMs,
-      cpuTotalNanos: stats.cpuNanos,
-      cpuUserNanos: stats.cpuUserNanos,
-      cpuKernelNanos: stats.cpuSystemNanos,
-      systemCpuNanos: cpus().reduce((sum, { times }) => sum + totalMs(times), 0) * 1e6,
-      onlineCpus: cpus().length,
-      memoryUsageBytes: stats.memoryBytes + stats.memoryCacheBytes,
-      memoryInactiveFileBytes: stats.memoryCacheBytes,
-      memoryLimitBytes: stats.memoryLimitBytes || totalmem(),
-      pids: stats.pids,
-      pidsLimit: stats.pidsLimit,
-      blockReadBytes: stats.blockReadBytes,
-      blockWriteBytes: stats.blockWriteBytes,
-      networks: Object.entries(stats.networks).map(([name, counters]) => ({ name, ...counters })),
-    };
+    return statsData(await this.#deps.runtime.stats(id));
   }
 
   async start(id: string): Promise<void> {
@@ -211,6 +202,35 @@ export class NodeContainers implements LocalContainers {
     await this.#deps.handMade.disconnect(id, network).catch((error: unknown) => {
       if (!(force && isClusterError(error, "NOT_FOUND"))) throw error;
     });
+  }
+
+  async changes(id: string): Promise<readonly ChangedPathData[]> {
+    return await this.#files.changes(id);
+  }
+
+  async writtenBytes(id: string): Promise<number> {
+    return await this.#files.writtenBytes(id);
+  }
+
+  async statPath(id: string, path: string): Promise<PathStatData> {
+    return await this.#files.stat(id, path);
+  }
+
+  async readArchive(
+    id: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    return await this.#files.read(id, path, signal);
+  }
+
+  async writeArchive(
+    id: string,
+    path: string,
+    archive: Readable,
+    options: { readonly keepKinds: boolean },
+  ): Promise<void> {
+    await this.#files.write(id, path, archive, options);
   }
 
   async attach(id: string, options: AttachOptions): Promise<StdioSession> {
@@ -365,10 +385,6 @@ function exposedPort(text: string): ContainerData["ports"][number] {
     publishedPort: 0,
     hostAddress: "",
   };
-}
-
-function totalMs(times: CpuInfo["times"]): number {
-  return times.user + times.nice + times.sys + times.idle + times.irq;
 }
 
 function formatCpuTime(ms: number): string {

@@ -288,7 +288,7 @@ export interface LocalContainers {
   writeArchive?(
     id: string,
     path: string,
-    archive: AsyncIterable<Uint8Array>,
-    options: { readonly keepKinds: boolean; readonly keepOwners: boolean },
+    archive: Readable,
+    options: { readonly keepKinds: boolean },
   ): Promise<void>;
 }

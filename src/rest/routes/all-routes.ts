@@ -1,5 +1,6 @@
 import type { Route } from "../http/request.ts";
 import { configRoutes } from "./configs.ts";
+import { containerArchiveRoutes } from "./container-archive.ts";
 import { containerRoutes } from "./containers.ts";
 import { dryRunRoutes } from "./dry-run.ts";
 import { eventRoutes } from "./events.ts";
@@ -32,6 +33,7 @@ export const allRoutes: readonly Route[] = [
   ...configRoutes,
   ...imageRoutes,
   ...containerRoutes,
+  ...containerArchiveRoutes,
   ...execRoutes,
   ...volumeRoutes,
 ];

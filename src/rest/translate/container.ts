@@ -1,5 +1,6 @@
 import type { ContainerData, ContainerPortData } from "../backend/containers.ts";
 import type { ContainerSummaryJson } from "../wire/container.ts";
+import { askedConfigJson, askedHostConfigJson } from "./container-asked.ts";
 import { containerStatusText } from "./container-status.ts";
 import { emptyObjects, healthcheckJson, orNull } from "./image.ts";
 import { omitEmpty, omitUndefined } from "./omit-empty.ts";
@@ -34,6 +35,7 @@ export function containerSummaryJson(
 
 /** GET /containers/{id}/json */
 export function containerInspectJson(container: ContainerData, execIds: readonly string[]): object {
+  const { asked } = container;
   return {
     Id: container.id,
     Created: millisJson(container.createdAtMs),
@@ -53,10 +55,10 @@ export function containerInspectJson(container: ContainerData, execIds: readonly
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: orNull(execIds),
-    HostConfig: hostConfigJson(container),
+    HostConfig: asked === undefined ? hostConfigJson(container) : askedHostConfigJson(asked),
     GraphDriver: { Name: "overlay2", Data: {} },
     Mounts: mountsJson(container),
-    Config: configJson(container),
+    Config: asked === undefined ? configJson(container) : askedConfigJson(asked),
     NetworkSettings: networkSettingsJson(container),
   };
 }
@@ -154,6 +156,7 @@ function networkSettingsJson(container: ContainerData): object {
     Ports: portBindings(container.ports),
     Gateway: first?.gateway ?? "",
     IPAddress: first?.address.split("/")[0] ?? "",
+    IPPrefixLen: Number(first?.address.split("/")[1] ?? 0),
     MacAddress: first?.macAddress ?? "",
     Networks: networksJson(container),
   };
@@ -195,7 +198,11 @@ function networksJson(container: ContainerData): Record<string, object> {
           GlobalIPv6Address: "",
           GlobalIPv6PrefixLen: 0,
           DriverOpts: null,
-          DNSNames: orNull([container.name, container.id.slice(0, 12), ...network.aliases]),
+          DNSNames: orNull(
+            network.networkName === "bridge"
+              ? []
+              : [container.name, container.id.slice(0, 12), ...network.aliases],
+          ),
         },
       ];
     }),
@@ -216,5 +223,6 @@ function mountsJson(container: ContainerData): object[] {
 }
 
 function networkMode(container: ContainerData): string {
+  if (container.asked !== undefined) return container.asked.networkMode || "bridge";
   return container.networks[0]?.networkName ?? "none";
 }
