@@ -8,6 +8,8 @@ export interface LogFlags {
   readonly until?: string;
   readonly tail: string;
   readonly timestamps?: boolean;
+  /** Whether to show what the log driver adds to a line. */
+  readonly details?: boolean;
   /** Turns what names the source of a line into what is shown before it; absent for one container's log. */
   readonly prefix?: (details: ReadonlyMap<string, string>) => string;
   /** The output is not framed. */
@@ -21,14 +23,14 @@ export async function copyLogs(session: Session, path: string, flags: LogFlags):
   }
   const time = (flag: string, text: string | undefined): number | undefined =>
     text === undefined ? undefined : timeSeconds(flag, text, session.now());
-  const { prefix, timestamps = false } = flags;
+  const { prefix, timestamps = false, details = false } = flags;
   const query = {
     stdout: 1,
     stderr: 1,
     follow: flags.follow ? 1 : 0,
     tail: flags.tail,
     timestamps: timestamps ? 1 : 0,
-    details: prefix === undefined ? 0 : 1,
+    details: prefix === undefined && !details ? 0 : 1,
     since: time("--since", flags.since),
     until: time("--until", flags.until),
   };
@@ -36,7 +38,9 @@ export async function copyLogs(session: Session, path: string, flags: LogFlags):
   try {
     for await (const frame of frames(body, flags.tty === true)) {
       const text =
-        prefix === undefined ? frame.data : prefixed(frame.data.toString(), timestamps, prefix);
+        prefix === undefined
+          ? frame.data
+          : prefixed(frame.data.toString(), { timestamps, details }, prefix);
       (frame.stream === "stderr" ? process.stderr : process.stdout).write(text);
     }
   } catch (error) {
@@ -67,10 +71,10 @@ export async function* frames(body: Readable, raw: boolean): AsyncGenerator<Fram
   }
 }
 
-/** Pure: "[time] key=value,… text" with what `prefix` makes of the details before the text. */
+/** Pure: "[time] key=value,… text" with what `prefix` makes of the source before the text, and the other details if asked for. */
 export function prefixed(
   line: string,
-  timestamps: boolean,
+  { timestamps, details: shown }: { readonly timestamps: boolean; readonly details: boolean },
   prefix: (details: ReadonlyMap<string, string>) => string,
 ): string {
   const match = /^(\S+ )?(\S*com\.docker\.swarm\.task\.id=\S*) ([\s\S]*)$/.exec(line);
@@ -82,7 +86,9 @@ export function prefixed(
       return [pair.slice(0, at), pair.slice(at + 1)] as const;
     }),
   );
-  return `${time}${prefix(details)}    | ${text}`;
+  const others = pairs.split(",").filter((pair) => !pair.startsWith("com.docker.swarm."));
+  const extra = shown && others.length > 0 ? `${others.join(",")} ` : "";
+  return `${time}${prefix(details)}    | ${extra}${text}`;
 }
 
 /** A time or a duration before now, in seconds since 1970. INVALID_ARGUMENT names the flag. */

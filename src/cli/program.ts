@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { CliCommand } from "./command.ts";
 import { chooseHost, contextsPath, readContexts } from "./contexts.ts";
+import { addExamples } from "./examples.ts";
 import type { OpenSession } from "./session.ts";
 
 type AddCommands = (program: Command, open: OpenSession) => void;
@@ -101,6 +102,7 @@ export async function makeProgram(
       }
     }
   }
+  addExamples(program, "");
   return program;
 }
 

@@ -1,6 +1,7 @@
 import { errorMessage } from "../base/errors.ts";
 import { type ApiClient, ApiError } from "./client.ts";
 import { type Column, formatList } from "./format/list.ts";
+import { invalid } from "./values.ts";
 
 /** What a command has to work with. */
 export interface Session {
@@ -21,7 +22,7 @@ export interface Session {
 /** Made late, so that `--help` needs no daemon and no host. */
 export type OpenSession = () => Session;
 
-/** `--filter key=value` texts as the API's JSON. Undefined when there are none. */
+/** `--filter key=value` texts as the API's JSON. Undefined when there are none. INVALID_ARGUMENT. */
 export function filterQuery(
   texts: readonly string[] = [],
   more: Readonly<Record<string, readonly string[]>> = {},
@@ -30,8 +31,8 @@ export function filterQuery(
   for (const [key, values] of Object.entries(more)) filters[key] = [...values];
   for (const text of texts) {
     const at = text.indexOf("=");
-    const key = at < 0 ? text : text.slice(0, at);
-    const value = at < 0 ? "" : text.slice(at + 1);
+    if (at <= 0) throw invalid("--filter", text, "key=value such as name=web");
+    const [key, value] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
     filters[key] = [...(filters[key] ?? []), value];
   }
   if (Object.keys(filters).length === 0) return undefined;

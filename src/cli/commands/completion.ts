@@ -9,7 +9,6 @@ export function addCompletionCommands(program: Command, open: OpenSession): void
     .command("completion")
     .description("Print what makes a shell complete commands, flags and names of objects")
     .argument(`<${shells.join("|")}>`)
-    .addHelpText("after", "\nExample:\n  source <(skep completion bash)")
     .action((shell: string) => {
       open().print(completionScript(parseChoice("the shell", shell, shells)));
     });

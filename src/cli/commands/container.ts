@@ -4,6 +4,7 @@ import { formatAge, shortId } from "../format/units.ts";
 import { addInspect } from "../inspect.ts";
 import { copyLogs, frames } from "../logs.ts";
 import { collect, filterQuery, type OpenSession, printList, type Session } from "../session.ts";
+import { invalid } from "../values.ts";
 
 interface ContainerSummary {
   readonly Id: string;
@@ -81,10 +82,12 @@ export function addContainerCommands(program: Command, open: OpenSession): void 
     .option("--until <time>", "RFC 3339 time or a duration such as 10m")
     .option("-n, --tail <n>", "lines from the end", "all")
     .option("-t, --timestamps", "show times")
+    .option("--details", "show also what the log driver adds")
     .action(
       async (
         name: string,
         options: {
+          details?: boolean;
           follow?: boolean;
           since?: string;
           until?: string;
@@ -133,6 +136,12 @@ async function exec(
   command: readonly string[],
   options: ExecOptions,
 ): Promise<number> {
+  for (const text of options.env ?? []) {
+    if (!/^[^=]/.test(text)) throw invalid("--env", text, "NAME=value");
+  }
+  if (options.workdir?.startsWith("/") === false) {
+    throw invalid("--workdir", options.workdir, "an absolute path");
+  }
   const interactive = options.interactive ?? false;
   const tty = options.tty ?? false;
   const path = `/containers/${encodeURIComponent(container)}/exec`;

@@ -13,6 +13,7 @@ import {
 import { formatHelp } from "../format/list.ts";
 import { addInspect } from "../inspect.ts";
 import { type OpenSession, printList, removeEach } from "../session.ts";
+import { invalid } from "../values.ts";
 
 interface CreateOptions {
   host?: string;
@@ -37,8 +38,11 @@ export function addContextCommands(program: Command, open: OpenSession): void {
     .argument("<name>")
     .option("--host <socket>", "unix:///path or tcp://ip:port (default: this machine's daemon)")
     .option("--docker <endpoint>", "the same, as docker takes it: host=tcp://ip:port")
-    .option("--description <text>")
+    .option("--description <text>", "what it is for")
     .action(async (name: string, options: CreateOptions) => {
+      if (options.docker !== undefined && !/^host=(unix:\/\/\/|tcp:\/\/)./.test(options.docker)) {
+        throw invalid("--docker", options.docker, "host=unix:///path or host=tcp://ip:port");
+      }
       const host = options.host ?? options.docker?.replace(/^host=/, "") ?? defaultHost();
       const description = options.description ?? "";
       await writeContexts(path, withContext(readContexts(path), name, { host, description }));

@@ -1,11 +1,11 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { access } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { ClusterError } from "../../base/errors.ts";
 import type { ImageDeleteJson, ImageSummaryJson, ProgressJson } from "../../rest/wire/image.ts";
 import type { CallOptions } from "../client.ts";
+import { checkFlagFile } from "../flag-file.ts";
 import { formatHelp } from "../format/list.ts";
 import { formatAge, formatBytes, shortId } from "../format/units.ts";
 import { addInspect } from "../inspect.ts";
@@ -18,6 +18,7 @@ import {
   removeEach,
   type Session,
 } from "../session.ts";
+import { invalid } from "../values.ts";
 
 interface ListOptions {
   all?: boolean;
@@ -84,7 +85,7 @@ function addLoad(parent: Command, open: OpenSession): void {
       if (input === undefined && process.stdin.isTTY) {
         throw new ClusterError("INVALID_ARGUMENT", "name an archive with --input, or pipe it in");
       }
-      if (input !== undefined) await access(input);
+      if (input !== undefined) await checkFlagFile("--input", input, "read");
       const upload = input === undefined ? process.stdin : createReadStream(input);
       await follow(open(), "/images/load", { query: { quiet: quiet ? 1 : 0 }, upload }, quiet);
     });
@@ -98,6 +99,9 @@ function addPull(parent: Command, open: OpenSession): void {
     .option("-q, --quiet", "no progress")
     .option("--platform <os/arch>", "another platform than this node's")
     .action(async (name: string, { quiet = false, platform }: PullOptions) => {
+      if (platform !== undefined && !/^\w+\/[\w.-]+(\/[\w.-]+)?$/.test(platform)) {
+        throw invalid("--platform", platform, "os/arch[/variant] such as linux/arm64");
+      }
       const [fromImage, tag] = splitReference(name);
       const options = {
         query: { fromImage, tag, platform },
@@ -135,6 +139,7 @@ function addOthers(image: Command, open: OpenSession): void {
     .argument("<image...>")
     .requiredOption("-o, --output <file>", "archive to write")
     .action(async (names: string[], options: { output: string }) => {
+      await checkFlagFile("--output", options.output, "written");
       const query = new URLSearchParams(names.map((name): [string, string] => ["names", name]));
       const body = await open().client.stream("GET", `/images/get?${query}`);
       await pipeline(body, createWriteStream(options.output));

@@ -12,7 +12,7 @@ import {
   printList,
   removeEach,
 } from "../session.ts";
-import { parseLabels } from "../values.ts";
+import { invalid, parseLabels } from "../values.ts";
 
 interface CreateOptions {
   driver: string;
@@ -63,6 +63,8 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
     .action(async (name: string, options: CreateOptions) => {
       const session = open();
       const subnets = options.subnet ?? [];
+      checkSubnetOf("--gateway", options.gateway, subnets);
+      checkSubnetOf("--ip-range", options.ipRange, subnets);
       const { Id } = await session.client.post<NetworkCreateResponseJson>("/networks/create", {
         body: {
           Name: name,
@@ -133,4 +135,10 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
         return name;
       });
     });
+}
+
+// The first of them belongs to the first --subnet, and so on.
+function checkSubnetOf(flag: string, texts: readonly string[] = [], subnets: readonly string[]) {
+  const extra = texts[subnets.length];
+  if (extra !== undefined) throw invalid(flag, extra, "given with a --subnet of its own");
 }

@@ -26,7 +26,6 @@ export function addNodeDrain(
     .argument("<node>")
     .option("-w, --wait", "wait until no task runs on it any more")
     .option("--timeout <duration>", "how long to wait", "10m")
-    .addHelpText("after", "\nExample:\n  skep node drain --wait host2 && ssh host2 reboot")
     .action(async (name: string, options: DrainOptions) => {
       const timeoutMs = parseDuration("--timeout", options.timeout) / 1e6;
       const session = open();

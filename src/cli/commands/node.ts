@@ -14,7 +14,7 @@ import {
   type Session,
 } from "../session.ts";
 import { printTasks, type TaskListOptions } from "../tasks.ts";
-import { parseChoice, parseLabels } from "../values.ts";
+import { invalid, parseChoice, parseLabels } from "../values.ts";
 import { addNodeDrain } from "./node-drain.ts";
 
 interface UpdateOptions {
@@ -166,7 +166,11 @@ async function update(session: Session, name: string, options: UpdateOptions): P
 }
 
 // Before the daemon is asked anything.
-function checkUpdate({ role, availability }: UpdateOptions): void {
+function checkUpdate({ role, availability, labelAdd, labelRm }: UpdateOptions): void {
+  parseLabels("--label-add", labelAdd ?? []);
+  for (const key of labelRm ?? []) {
+    if (!/^[^=\s]+$/.test(key)) throw invalid("--label-rm", key, "a key, without =value");
+  }
   if (role !== undefined) parseChoice("--role", role, ["worker", "manager"]);
   if (availability !== undefined) {
     parseChoice("--availability", availability, ["active", "pause", "drain"]);

@@ -14,7 +14,6 @@ export function addServiceRebalance(service: Command, open: OpenSession): void {
     )
     .argument("<service...>")
     .option("-d, --detach", "do not wait until the tasks are spread")
-    .addHelpText("after", "\nExample, after nodes have joined:\n  skep service rebalance web")
     .action(async (names: string[], options: { detach?: boolean }) => {
       const session = open();
       await removeEach(session, names, async (name) => {

@@ -30,6 +30,7 @@ import { addServiceRebalance } from "./service-rebalance.ts";
 export interface ServiceListOptions {
   filter?: string[];
   quiet?: boolean;
+  trunc?: boolean;
   format?: string;
 }
 
@@ -97,6 +98,7 @@ function addQueries(service: Command, open: OpenSession): void {
     .description("List services")
     .option("-f, --filter <filter>", "key=value", collect)
     .option("--format <format>", formatHelp)
+    .option("--no-trunc", "whole ids")
     .option("-q, --quiet", "only ids")
     .action(async (options: ServiceListOptions) => list(open(), options));
   service
@@ -128,12 +130,14 @@ function addQueries(service: Command, open: OpenSession): void {
     .argument("<service|task>")
     .option("-f, --follow", "go on with new lines")
     .option("--since <time>", "RFC 3339 time or a duration such as 10m")
+    .option("--until <time>", "RFC 3339 time or a duration such as 10m")
     .option("-n, --tail <n>", "lines from the end of each log", "all")
     .option("-t, --timestamps", "show times")
     .option("--no-resolve", "ids instead of names")
     .option("--no-task-ids", "leave the task's id out")
     .option("--no-trunc", "whole ids")
     .option("--raw", "only what the tasks wrote")
+    .option("--details", "show also what the log driver adds")
     .action(async (name: string, options: ServiceLogOptions) => showLogs(open(), name, options));
 }
 
@@ -153,7 +157,7 @@ export function printServices(
 ): void {
   services.sort((a, b) => a.Spec.Name.localeCompare(b.Spec.Name, "en", { numeric: true }));
   const rows = services.map((service) => [
-    shortId(service.ID),
+    options.trunc === false ? service.ID : shortId(service.ID),
     service.Spec.Name,
     modeName(service),
     replicasText(service),

@@ -2,10 +2,17 @@ import type { Command } from "commander";
 import type { ServiceJson } from "../../rest/wire/service.ts";
 import type { TaskJson } from "../../rest/wire/task.ts";
 import { checkStackName, stackLabel } from "../compose/names.ts";
-import { formatHelp } from "../format/list.ts";
+import { checkFormat, formatHelp } from "../format/list.ts";
 import { collect, filterQuery, type OpenSession, printList } from "../session.ts";
 import { printTasks, type TaskListOptions } from "../tasks.ts";
+import { invalid, splitPair } from "../values.ts";
 import { printServices, type ServiceListOptions } from "./service.ts";
+
+interface StackListOptions {
+  filter?: string[];
+  quiet?: boolean;
+  format?: string;
+}
 
 const columns = [
   ["NAME", "Name"],
@@ -19,12 +26,18 @@ export function addStackLists(stack: Command, open: OpenSession): void {
     .command("ls")
     .alias("list")
     .description("List stacks")
+    .option("-f, --filter <filter>", "name=PART: only stacks with this in their names", collect)
     .option("--format <format>", formatHelp)
-    .action(async (options: { format?: string }) => {
+    .option("-q, --quiet", "only names")
+    .action(async (options: StackListOptions) => {
       const session = open();
+      const parts = nameParts(options.filter);
       const filters = filterQuery([], { label: [stackLabel] });
       const services = await session.client.get<ServiceJson[]>("/services", { filters });
-      printList(session, columns, stackRows(services), options);
+      const rows = stackRows(services).filter(([name = ""]) =>
+        parts.every((part) => name.includes(part)),
+      );
+      printList(session, columns, rows, options);
     });
   stack
     .command("services")
@@ -32,8 +45,10 @@ export function addStackLists(stack: Command, open: OpenSession): void {
     .argument("<stack>")
     .option("-f, --filter <filter>", "key=value", collect)
     .option("--format <format>", formatHelp)
+    .option("--no-trunc", "whole ids")
     .option("-q, --quiet", "only ids")
     .action(async (name: string, options: ServiceListOptions) => {
+      checkFormat(options.format);
       const session = open();
       const filters = stackFilters(name, options.filter);
       const query = { status: true, filters };
@@ -51,12 +66,21 @@ export function addStackLists(stack: Command, open: OpenSession): void {
     .option("--no-trunc", "whole ids and errors")
     .option("-q, --quiet", "only ids")
     .action(async (name: string, options: TaskListOptions & { filter?: string[] }) => {
+      checkFormat(options.format);
       const session = open();
       const filters = stackFilters(name, options.filter);
       const tasks = await session.client.get<TaskJson[]>("/tasks", { filters });
       if (tasks.length === 0) throw new Error(`nothing found in stack: ${name}`);
       await printTasks(session, tasks, options);
     });
+}
+
+function nameParts(filters: readonly string[] = []): string[] {
+  return filters.map((text) => {
+    const [key, value] = splitPair(text);
+    if (key !== "name" || value === "") throw invalid("--filter", text, "name=PART");
+    return value;
+  });
 }
 
 /** Pure: a row a stack, with how many services it has. */

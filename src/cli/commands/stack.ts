@@ -16,6 +16,7 @@ import { configText } from "../compose/print-config.ts";
 import { problemLine } from "../compose/problems.ts";
 import { readStack } from "../compose/read-stack.ts";
 import type { StackModel } from "../compose/stack-model.ts";
+import { readFlagFile } from "../flag-file.ts";
 import { collect, type OpenSession, type Session } from "../session.ts";
 import { parseChoice, parseDuration } from "../values.ts";
 import { addStackLists } from "./stack-lists.ts";
@@ -207,7 +208,8 @@ async function readModel({
   }
   const sources: ComposeSource[] = [];
   for (const file of paths) {
-    const content = file === "-" ? await text(process.stdin) : readFileSync(file, "utf8");
+    const content =
+      file === "-" ? await text(process.stdin) : await readFlagFile("--compose-file", file);
     sources.push({ file, text: content });
   }
   const folder = first === "-" ? process.cwd() : dirname(resolve(first));

@@ -4,7 +4,7 @@ import type { SwarmJson, UnlockKeyJson } from "../../rest/wire/swarm.ts";
 import type { InfoJson } from "../../rest/wire/system.ts";
 import { readSecret } from "../read-secret.ts";
 import type { OpenSession, Session } from "../session.ts";
-import { parseChoice } from "../values.ts";
+import { parseSwitch } from "../values.ts";
 
 /** `skep swarm unlock` and `unlock-key`. */
 export function addUnlockCommands(swarm: Command, open: OpenSession): void {
@@ -35,7 +35,7 @@ export async function unlock(session: Session, read: () => Promise<string>): Pro
 /** What `--autolock`, `--autolock=true` or `--autolock=false` says. INVALID_ARGUMENT. */
 export function parseAutolock(value: string | boolean): boolean {
   if (typeof value === "boolean") return value;
-  return parseChoice("--autolock", value, ["true", "false"]) === "true";
+  return parseSwitch("--autolock", value);
 }
 
 /** Shows the key that somebody must keep from now on. */

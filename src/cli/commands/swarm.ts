@@ -3,7 +3,7 @@ import type { NodeJson } from "../../rest/wire/node.ts";
 import type { SwarmJson, SwarmSpecJson } from "../../rest/wire/swarm.ts";
 import type { InfoJson } from "../../rest/wire/system.ts";
 import { collect, type OpenSession, type Session } from "../session.ts";
-import { parseChoice, parseCount, parseDuration } from "../values.ts";
+import { invalid, parseChoice, parseCount, parseDuration } from "../values.ts";
 import { addBackupCommands } from "./swarm-backup.ts";
 import { addCaCommand, type CaFlags, readCaFlags } from "./swarm-ca.ts";
 import { addUnlockCommands, parseAutolock, tellUnlockKey } from "./swarm-unlock.ts";
@@ -137,6 +137,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
 }
 
 async function join(session: Session, remote: string, options: JoinOptions): Promise<void> {
+  parseToken(options.token);
   await session.client.post("/swarm/join", {
     body: {
       RemoteAddrs: [remote],
@@ -150,6 +151,13 @@ async function join(session: Session, remote: string, options: JoinOptions): Pro
   const info = await session.client.get<InfoJson>("/info");
   const role = info.Swarm.ControlAvailable ? "manager" : "worker";
   session.print(`This node joined a swarm as a ${role}.`);
+}
+
+// "SWMTKN-1-" and the digest of the root: without them no daemon need be asked.
+function parseToken(token: string): void {
+  if (!/^SWMTKN-1-[0-9a-z]+-[0-9a-z]+$/.test(token)) {
+    throw invalid("--token", token, "what `skep swarm join-token` shows on a manager");
+  }
 }
 
 async function joinToken(

@@ -20,14 +20,23 @@ interface EventJson {
   readonly timeNano: number;
 }
 
+const objectFormatHelp = "json, or a Go template: '{{json .}}'";
+
 /** `skep version`, `info`, `events`. */
 export function addSystemCommands(program: Command, open: OpenSession): void {
   program
     .command("version")
     .description("Show versions of client and daemon")
-    .action(async () => {
+    .option("-f, --format <format>", objectFormatHelp)
+    .action(async ({ format }: { format?: string }) => {
+      const show = objectFormat(format);
       const session = open();
       const version = await session.client.get<VersionInfoJson>("/version");
+      if (show !== undefined) {
+        const Client = { Version: version.Version, NodeVersion: process.version };
+        session.print(show({ Client, Server: version }));
+        return;
+      }
       session.print(`Client: Skep\n Node:             ${process.version}\n`);
       session.print(
         [
@@ -42,7 +51,8 @@ export function addSystemCommands(program: Command, open: OpenSession): void {
   program
     .command("info")
     .description("Show what this node is")
-    .action(async () => info(open()));
+    .option("-f, --format <format>", objectFormatHelp)
+    .action(async ({ format }: { format?: string }) => info(open(), objectFormat(format)));
   program
     .command("events")
     .description("Show what happens, as it happens")
@@ -50,7 +60,6 @@ export function addSystemCommands(program: Command, open: OpenSession): void {
     .option("--until <time>", "end there")
     .option("-f, --filter <filter>", "key=value", collect)
     .option("--format <format>", "json, or a Go template: '{{.Type}} {{.Action}}'")
-    .addHelpText("after", "\nExample:\n  skep events --since 10m --filter type=service")
     .action(async (options: EventOptions) => {
       const session = open();
       const show = eventFormat(options.format);
@@ -80,8 +89,23 @@ function eventFormat(format = ""): (line: string) => string {
   return (line) => template.render(JSON.parse(line));
 }
 
-async function info(session: Session): Promise<void> {
+// How one object is shown; undefined for the form for people.
+function objectFormat(format: string | undefined): ((object: object) => string) | undefined {
+  if (format === undefined || format === "") return undefined;
+  if (format === "json") return (object) => JSON.stringify(object);
+  const template = formatTemplate(format, "no value");
+  return (object) => template.render(object);
+}
+
+async function info(
+  session: Session,
+  show: ((object: object) => string) | undefined,
+): Promise<void> {
   const info = await session.client.get<InfoJson>("/info");
+  if (show !== undefined) {
+    session.print(show(info));
+    return;
+  }
   const { Swarm } = info;
   const lines = [
     `Name: ${info.Name}`,

@@ -44,6 +44,11 @@ export function formatList(
   );
 }
 
+/** INVALID_ARGUMENT for a `--format` that is wrong whatever there is to list. */
+export function checkFormat(format = "table"): void {
+  if (format !== "table" && format !== "json") formatList([], [], format);
+}
+
 /** The template of `--format`, in which `\t` and `\n` may stand for themselves. INVALID_ARGUMENT. */
 export function formatTemplate(source: string, missing: "error" | "no value" = "error"): Template {
   try {

@@ -10,6 +10,9 @@ import { getService } from "./write.ts";
 export interface ServiceLogOptions {
   follow?: boolean;
   since?: string;
+  until?: string;
+  /** With what the log driver adds to a line. */
+  details?: boolean;
   tail: string;
   timestamps?: boolean;
   /** False: ids instead of names. */

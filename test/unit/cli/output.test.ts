@@ -217,10 +217,18 @@ describe("logs", () => {
     "com.docker.swarm.node.id=node1,com.docker.swarm.service.id=svc1,com.docker.swarm.task.id=t1";
   const prefix = (map: ReadonlyMap<string, string>): string =>
     map.get("com.docker.swarm.task.id") ?? "?";
+  const plain = { timestamps: false, details: false };
+  const timed = { timestamps: true, details: false };
+  it("shows what a log driver adds only when asked for it", () => {
+    const line = `${details},color=red hi\n`;
+    assert.equal(prefixed(line, plain, prefix), "t1    | hi\n");
+    assert.equal(prefixed(line, { ...plain, details: true }, prefix), "t1    | color=red hi\n");
+  });
+
   it("shows where a line comes from, after its time", () => {
-    assert.equal(prefixed(`${details} hello you\n`, false, prefix), "t1    | hello you\n");
-    assert.equal(prefixed(`T ${details} hi\n`, true, prefix), "T t1    | hi\n");
-    assert.equal(prefixed("plain text\n", false, prefix), "plain text\n");
+    assert.equal(prefixed(`${details} hello you\n`, plain, prefix), "t1    | hello you\n");
+    assert.equal(prefixed(`T ${details} hi\n`, timed, prefix), "T t1    | hi\n");
+    assert.equal(prefixed("plain text\n", plain, prefix), "plain text\n");
   });
 
   it("names task and node", () => {

@@ -147,7 +147,7 @@ describe("the commands of skep stack", () => {
       line: "stack rm shop",
       want: /^Removing service shop_web\nRemoving secret shop_key\nRemoving network shop_default\nRemoving network shop_front$/,
     },
-    { line: "stack ls -q", want: /unknown option/ },
+    { line: "stack ls --services", want: /unknown option/ },
   ];
   for (const { line, want, exitCode } of lines) {
     it(line, async () => {

@@ -3,6 +3,10 @@ export interface BadValue {
   /** Words of the command line; what makes it complete otherwise is added. */
   readonly args: readonly string[];
   readonly want: RegExp;
+  /** Where two flags do not go together, docker ends with 1. */
+  readonly exitCode?: 1;
+  /** Words after all others, where those would replace the value. */
+  readonly last?: readonly string[];
   /** "daemon": only a manager can tell, so the call is made; exit code 1. Else nothing is sent and it is 125. */
   readonly by?: "daemon";
 }

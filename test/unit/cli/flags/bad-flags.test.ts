@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import type { Command } from "commander";
-import { makeProgram } from "../../../../src/cli/program.ts";
+import { allCommands, flagNames } from "../../../support/cli-commands.ts";
 import { ControlDaemon } from "../../../support/control-daemon.ts";
 import { sorted } from "../../../support/test-cluster.ts";
 import type { BadFlagTable } from "./bad-flag-row.ts";
+import { otherRows } from "./other-rows.ts";
 import { changeRows, createRows } from "./service-rows.ts";
 
 interface Tested {
@@ -13,10 +14,15 @@ interface Tested {
   readonly rest: readonly string[];
 }
 
-const tested: readonly Tested[] = [
+const services: readonly Tested[] = [
   { command: "service create", rows: createRows, rest: ["-d", "busybox"] },
   { command: "service update", rows: changeRows, rest: ["-d", "web"] },
 ];
+
+const others: readonly Tested[] = Object.entries(otherRows).map(([command, rows]) => ({
+  command,
+  ...rows,
+}));
 
 describe("wrong values of flags", () => {
   let daemon: ControlDaemon;
@@ -28,20 +34,37 @@ describe("wrong values of flags", () => {
   });
   after(async () => await daemon.stop());
 
-  for (const { command, rows, rest } of tested) {
+  it("are tested for each flag of each command", async () => {
+    for (const { path, command } of await allCommands()) {
+      const own = services.find((each) => each.command === path);
+      const rows = own?.rows ?? otherRows[path]?.rows ?? {};
+      const wanted = own === undefined ? valuedFlags(command) : flagNames(command);
+      assert.deepEqual(sorted(Object.keys(rows)), sorted(wanted), `rows of ${path}`);
+    }
+  });
+
+  it("are refused for each switch of each command", async () => {
+    for (const { path, command } of await allCommands()) {
+      const valued = valuedFlags(command);
+      for (const flag of flagNames(command).filter((each) => !valued.includes(each))) {
+        const outcome = await daemon.skep(...path.split(" "), `${flag}=maybe`);
+        assert.match(outcome.output, new RegExp(`"maybe" for ${flag}: it must be true or false`));
+        assert.equal(outcome.exitCode, 125, path);
+      }
+    }
+  });
+
+  for (const { command, rows, rest } of [...services, ...others]) {
     describe(`of ${command}`, () => {
-      it("has a row for each flag", async () => {
-        const known = await flagsOf(command);
-        assert.deepEqual(sorted(Object.keys(rows)), sorted(known));
-      });
       for (const [flag, row] of Object.entries(rows)) {
         if ("none" in row) continue;
-        for (const { args, want, by } of row) {
-          it(`refuses ${args.join(" ")} (${flag})`, async () => {
+        for (const { args, want, by, exitCode, last = [] } of row) {
+          it(`refuses ${[...args, ...last].join(" ")} (${flag})`, async () => {
             const before = everything();
-            const outcome = await daemon.skep(...command.split(" "), ...args, ...rest);
+            const outcome = await daemon.skep(...command.split(" "), ...args, ...rest, ...last);
             assert.match(outcome.output, want);
-            assert.equal(outcome.exitCode, by === "daemon" ? 1 : 125, outcome.output);
+            const wanted = exitCode ?? (by === "daemon" ? 1 : 125);
+            assert.equal(outcome.exitCode, wanted, outcome.output);
             if (by !== "daemon") assert.deepEqual(outcome.writes, []);
             assert.deepEqual(everything(), before);
           });
@@ -59,16 +82,8 @@ describe("wrong values of flags", () => {
   }
 });
 
-async function flagsOf(path: string): Promise<string[]> {
-  const words = path.split(" ");
-  const program: Command = await makeProgram(words, () => {
-    throw new Error("no daemon is needed");
-  });
-  let command = program;
-  for (const word of words) {
-    const next = command.commands.find((each) => each.name() === word);
-    assert.ok(next !== undefined, path);
-    command = next;
-  }
-  return command.options.map(({ long, short }) => long ?? short ?? "");
+function valuedFlags(command: Command): string[] {
+  return command.options
+    .filter(({ required, optional }) => required || optional)
+    .map(({ long, short }) => long ?? short ?? "");
 }
