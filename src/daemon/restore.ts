@@ -30,13 +30,13 @@ export interface RestoredMember {
 
 /** A new node of the backed-up cluster, with a certificate of its CA. Errors as `Signer.sign`. */
 export async function newMember(
-  { cluster, state }: Pick<ReadBackup, "cluster" | "state">,
+  { cluster, nodes }: Pick<ReadBackup, "cluster" | "nodes">,
   addresses: Pick<MemberState, "listenAddress" | "advertiseAddress" | "dataPathAddress">,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
 ): Promise<RestoredMember> {
   const nodeId = newId(random);
   const used = new Set(removedRaftIds(cluster));
-  for (const { managerStatus } of state.view().all("node")) {
+  for (const { managerStatus } of nodes) {
     if (managerStatus !== null) used.add(managerStatus.raftId);
   }
   return {
@@ -53,20 +53,23 @@ export async function newMember(
   };
 }
 
-/** Writes a raft log of this member alone that begins with the backed-up state. The folder must be empty. */
+/**
+ * Writes a raft log of this member alone that begins with the backed-up state, piece by piece as it is read. The folder must be empty.
+ * INVALID_ARGUMENT when the backup turns out to be damaged; then there is no log.
+ */
 export async function seedRaft(
   folder: string,
   { state: member }: RestoredMember,
-  { state }: Pick<ReadBackup, "state">,
+  { index, snapshot }: Pick<ReadBackup, "index" | "snapshot">,
   deps: { readonly vault: KeyVault; readonly log: Logger },
 ): Promise<void> {
   const { raftId, nodeId, advertiseAddress: address } = member;
-  const at = { index: state.index + indexGap, term: 1 };
+  const at = { index: index + indexGap, term: 1 };
   const { storage, snapshots } = await openRaftDisk(folder, deps);
   try {
     const confState = { ...emptyConfState, voters: [raftId] };
     const members = [{ raftId, nodeId, address }];
-    await snapshots.save({ ...at, confState, members }, state.snapshot());
+    await snapshots.save({ ...at, confState, members }, snapshot);
     await storage.write({
       hardState: { term: at.term, vote: 0, commit: at.index },
       entries: [],

@@ -166,7 +166,7 @@ export class Swarm {
     return state.nodeId;
   }
 
-  /** Makes this node the one manager of the cluster that `file` is a backup of. The file is read whole before anything changes. */
+  /** Makes this node the one manager of the cluster that `file` is a backup of. Nothing is left of it when the file turns out to be damaged. */
   async restore(
     options: RestoreSwarmOptions,
     file: AsyncIterable<Uint8Array>,

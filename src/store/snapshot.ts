@@ -51,26 +51,82 @@ export async function* writeSnapshot(
   yield frame([]);
 }
 
+type Put = <T extends TableName>(table: T, object: ObjectOf[T]) => void;
+
 /**
  * Reads a snapshot, handing out its objects; resolves with the index it was taken at.
  * DATA_LOSS when it is cut short, damaged, or of another format.
  */
 export async function readSnapshot(
   chunks: AsyncIterable<Uint8Array>,
-  put: <T extends TableName>(table: T, object: ObjectOf[T]) => void,
+  put: Put,
   codec: SharingCodec,
 ): Promise<number> {
-  let index: number | undefined;
-  for await (const body of frames(chunks)) {
-    if (index === undefined) {
-      index = indexOf(body);
-      continue;
-    }
-    readObjects(body, put, codec);
-    await setImmediate();
+  const reader = new SnapshotReader(put, codec);
+  for await (const chunk of chunks) {
+    await reader.take(chunk);
+    if (reader.isOver) break;
   }
-  if (index === undefined) throw damaged("it has no header");
-  return index;
+  return reader.end();
+}
+
+/** Reads a snapshot as its bytes come. Errors as `readSnapshot`. */
+export class SnapshotReader {
+  readonly #put: Put;
+  readonly #codec: SharingCodec;
+  #rest: Buffer = Buffer.alloc(0);
+  #index: number | undefined;
+  #isOver = false;
+
+  constructor(put: Put, codec: SharingCodec) {
+    this.#put = put;
+    this.#codec = codec;
+  }
+
+  /** The index it was taken at, once its header has come. */
+  get index(): number | undefined {
+    return this.#index;
+  }
+
+  /** Whether its end has come; what is taken then is ignored. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Hands out the objects that are complete with these bytes, giving other work a turn between frames. */
+  async take(chunk: Uint8Array): Promise<void> {
+    this.#rest = this.#rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk]);
+    for (let body = this.#nextFrame(); body !== undefined; body = this.#nextFrame()) {
+      if (this.#index === undefined) {
+        this.#index = indexOf(body);
+        continue;
+      }
+      readObjects(body, this.#put, this.#codec);
+      await setImmediate();
+    }
+  }
+
+  /** To be called when all bytes were taken; gives the index. */
+  end(): number {
+    if (!this.#isOver) throw damaged("it is cut short");
+    if (this.#index === undefined) throw damaged("it has no header");
+    return this.#index;
+  }
+
+  #nextFrame(): Buffer | undefined {
+    if (this.#isOver || this.#rest.length < 4) return undefined;
+    const length = this.#rest.readUInt32BE(0);
+    if (length === 0) {
+      this.#isOver = true;
+      this.#rest = Buffer.alloc(0);
+      return undefined;
+    }
+    if (length > frameBytesMax) throw damaged(`a frame of ${length} bytes is too long`);
+    if (this.#rest.length < 4 + length) return undefined;
+    const body = this.#rest.subarray(4, 4 + length);
+    this.#rest = this.#rest.subarray(4 + length);
+    return body;
+  }
 }
 
 function indexOf(body: Uint8Array): number {
@@ -83,11 +139,7 @@ function indexOf(body: Uint8Array): number {
   }
 }
 
-function readObjects(
-  body: Uint8Array,
-  put: <T extends TableName>(table: T, object: ObjectOf[T]) => void,
-  codec: SharingCodec,
-): void {
+function readObjects(body: Uint8Array, put: Put, codec: SharingCodec): void {
   const reader = new FieldReader(body);
   try {
     while (reader.next()) {
@@ -97,22 +149,6 @@ function readObjects(
   } catch (error) {
     throw unreadable(error);
   }
-}
-
-async function* frames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of chunks) {
-    rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
-    while (rest.length >= 4) {
-      const length = rest.readUInt32BE(0);
-      if (length === 0) return;
-      if (length > frameBytesMax) throw damaged(`a frame of ${length} bytes is too long`);
-      if (rest.length < 4 + length) break;
-      yield rest.subarray(4, 4 + length);
-      rest = rest.subarray(4 + length);
-    }
-  }
-  throw damaged("it is cut short");
 }
 
 function frame(parts: readonly Uint8Array[]): Buffer {

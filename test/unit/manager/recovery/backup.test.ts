@@ -49,10 +49,14 @@ describe("recovery: backups of the state", () => {
     seed("node", aNode({ id: "late" }));
     const read = await readBackup(file, key);
     assert.deepEqual(read.metadata, metadata);
-    assert.equal(read.state.index, index);
+    assert.equal(read.index, index);
+    assert.deepEqual(read.nodes, before.get("node"));
+    const { store: restored } = createMemoryStore();
+    await restored.stateMachine.restore(read.snapshot);
+    assert.equal(restored.view().index, index);
     assert.equal(read.cluster.unlockKey, "u");
     for (const [table, objects] of before) {
-      assert.deepEqual([...read.state.view().all(table)], objects, table);
+      assert.deepEqual([...restored.view().all(table)], objects, table);
     }
   });
 
@@ -85,7 +89,27 @@ describe("recovery: backups of the state", () => {
     ];
     for (const { name, chunks, want } of cases) {
       const file = sealBackup(chunks, key, systemRandom);
-      await assert.rejects(readBackup(file, key), { message: want }, name);
+      const whole = async (): Promise<void> => {
+        const { snapshot } = await readBackup(file, key);
+        for await (const _ of snapshot);
+      };
+      await assert.rejects(whole(), { message: want }, name);
     }
+  });
+
+  it("reads no more of the file than it was asked for", async () => {
+    const { store } = filledStore();
+    let taken = 0;
+    async function* counted() {
+      for await (const chunk of writeBackup(store.stateMachine, metadata, key, systemRandom)) {
+        taken += 1;
+        yield chunk;
+      }
+    }
+    const { snapshot, cluster } = await readBackup(counted(), key);
+    assert.equal(cluster.id, "c1");
+    const head = taken;
+    for await (const _ of snapshot);
+    assert.ok(head < taken, `${head} of ${taken} pieces`);
   });
 });
