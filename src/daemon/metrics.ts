@@ -34,9 +34,16 @@ const raftHelp: Readonly<Record<RaftFigure, [name: string, help: string]>> = {
 /** Histograms by the names that `Meter.observe` is called with: Swarm's. */
 const histogramHelp: Readonly<Record<string, string>> = {
   swarm_raft_transaction_latency_seconds: "Time from a proposal to its being applied",
+  swarm_raft_snapshot_latency_seconds: "Time to encode and store a snapshot of the state",
+  swarm_store_write_tx_latency_seconds: "Time from a transaction's commit to its being applied",
+  swarm_store_batch_latency_seconds: "Time for all transactions of a batch",
+  swarm_store_read_tx_latency_seconds: "Time until a read is known to see all writes before it",
+  swarm_store_memory_store_lock_duration_seconds: "Time an entry that is applied holds the store",
   swarm_dispatcher_scheduling_delay_seconds: "Time from a task's creation to its running",
 };
-const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const buckets = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
 
 /** The daemon's figures in Prometheus' text form, under the names that dockerd gives them (moby metrics, swarmkit collector). */
 export class DaemonMetrics implements Meter {

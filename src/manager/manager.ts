@@ -1,7 +1,7 @@
 import { type Clock, sleep } from "../base/clock.ts";
 import { ClusterError, isClusterError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import { type Meter, noMeter } from "../base/meter.ts";
+import { type Meter, noMeter, Stopwatch } from "../base/meter.ts";
 import type { Random } from "../base/random.ts";
 import { caHandlers, caRoles } from "../ca/ca-server.ts";
 import { Signer } from "../ca/signer.ts";
@@ -9,6 +9,7 @@ import type { Peer } from "../gen/skep/Peer.ts";
 import type { RaftMember } from "../gen/skep/RaftMember.ts";
 import type { SubscribeLogsMessage } from "../gen/skep/SubscribeLogsMessage.ts";
 import type { SubscribeLogsRequestInput } from "../gen/skep/SubscribeLogsRequest.ts";
+import type { StateMachine } from "../raft/node/state-machine.ts";
 import type { ChannelPool } from "../rpc/channel-pool.ts";
 import type { IdentitySource } from "../rpc/credentials.ts";
 import type { NodeRoleName, PeerIdentity } from "../rpc/roles.ts";
@@ -38,6 +39,7 @@ import { joinRaft, raftMembershipHandlers, raftMembershipRoles } from "./raft-me
 import { refusalOf, removedRaftIds, roleNow } from "./removed-members.ts";
 import { takeOver } from "./take-over.ts";
 import { meterTasks } from "./task-meter.ts";
+import { timedStateMachine } from "./timed-state-machine.ts";
 import { currentUnlockKey } from "./unlock-key.ts";
 
 const catchUpMaxMs = 10_000;
@@ -61,7 +63,7 @@ export interface RaftParts {
   readonly isBootstrap: boolean;
   /** Members known from joining; [] otherwise. */
   readonly peers: readonly RaftMember[];
-  readonly stateMachine: Store["stateMachine"];
+  readonly stateMachine: StateMachine;
   /** Whether the state names this raft id as that of a former member, who never comes back. */
   readonly isRemoved: (raftId: number) => boolean;
 }
@@ -99,17 +101,20 @@ export class Manager {
   readonly #history: EventHistory;
   #raft: RaftControl | undefined;
   #leadership: Leadership | undefined;
+  readonly #stopwatch: Stopwatch;
   #unmeter: () => void = () => {};
 
   private constructor(options: ManagerOptions, deps: ManagerDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#stopwatch = new Stopwatch(deps.meter ?? noMeter, deps.clock);
     const { channels, clock, random, log, identity } = deps;
     this.#signer = new Signer({ clock, asker: identity && (() => identity.current()) });
     const store = new Store({
       proposer: { propose: (data) => this.#propose(data) },
       clock,
       log,
+      stopwatch: this.#stopwatch,
     });
     this.store = store;
     this.#history = new EventHistory({ clock });
@@ -228,7 +233,7 @@ export class Manager {
       peers = joined.members;
       await onRaftId(ownId);
     }
-    const { stateMachine } = this.store;
+    const stateMachine = timedStateMachine(this.store.stateMachine, this.#stopwatch);
     const isBootstrap = bootstrap !== undefined;
     const isRemoved = (id: number): boolean => removedRaftIds(this.store.view().cluster()).has(id);
     const raft = await startRaft({ raftId: ownId, isBootstrap, peers, stateMachine, isRemoved });
@@ -302,7 +307,9 @@ export class Manager {
 
   async #readBarrier(): Promise<void> {
     try {
-      await this.#mustRaft().readIndex();
+      await this.#stopwatch.time("swarm_store_read_tx_latency_seconds", () =>
+        this.#mustRaft().readIndex(),
+      );
     } catch (error) {
       // The caller looks for the leader's address under the name that everyone uses.
       if (isClusterError(error, "NOT_LEADER")) {
@@ -315,11 +322,9 @@ export class Manager {
   }
 
   async #propose(data: Uint8Array): Promise<unknown> {
-    const { clock, meter = noMeter } = this.#deps;
-    const startMs = clock.monotonic();
-    const result = await this.#mustRaft().propose(data);
-    meter.observe("swarm_raft_transaction_latency_seconds", (clock.monotonic() - startMs) / 1000);
-    return result;
+    return await this.#stopwatch.time("swarm_raft_transaction_latency_seconds", () =>
+      this.#mustRaft().propose(data),
+    );
   }
 
   #mustRaft(): RaftControl {

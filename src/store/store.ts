@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { isClusterError } from "../base/errors.ts";
 import { KeyedMutex } from "../base/keyed-mutex.ts";
 import type { Logger } from "../base/log.ts";
+import { noStopwatch, type Stopwatch } from "../base/meter.ts";
 import type { StoreEvent } from "./objects.ts";
 import { StoreStateMachine } from "./state-machine.ts";
 import { encodeEntry, type StoreChange } from "./store-entry.ts";
@@ -23,6 +24,8 @@ export interface StoreDeps {
   readonly proposer: Proposer;
   readonly clock: Pick<Clock, "now">;
   readonly log: Logger;
+  /** Told how long writes take. */
+  readonly stopwatch?: Stopwatch;
 }
 
 /** Called synchronously after each applied entry; must not throw. */
@@ -64,7 +67,7 @@ export class Store {
   async commit(tx: Pick<OverlayTransaction, "changes">): Promise<void> {
     const changes = tx.changes();
     if (changes.length === 0) return;
-    await this.#deps.proposer.propose(this.#encode(changes));
+    await this.#propose(this.#encode(changes));
   }
 
   /**
@@ -89,6 +92,7 @@ export class Store {
    * committed before stay. Conflicts with other writers are redone as `update` does.
    */
   async batch(changes: Iterable<Change>): Promise<void> {
+    const end = this.#deps.stopwatch?.start("swarm_store_batch_latency_seconds");
     let group: Change[] = [];
     let tx = this.begin();
     for (const change of changes) {
@@ -100,6 +104,7 @@ export class Store {
       tx = this.begin();
     }
     await this.#commitGroup(group, tx);
+    end?.();
   }
 
   /** Hears of every change from now on; gives the way to stop. */
@@ -146,13 +151,18 @@ export class Store {
       return;
     }
     try {
-      await this.#deps.proposer.propose(data);
+      await this.#propose(data);
     } catch (error) {
       if (!isConflict(error)) throw error;
       await this.update((redo) => {
         for (const change of group) change(redo);
       });
     }
+  }
+
+  async #propose(data: Buffer): Promise<void> {
+    const { stopwatch = noStopwatch, proposer } = this.#deps;
+    await stopwatch.time("swarm_store_write_tx_latency_seconds", () => proposer.propose(data));
   }
 
   #encode(changes: readonly StoreChange[]): Buffer {

@@ -42,6 +42,11 @@ describe("metrics", () => {
       "swarm_raft_transaction_latency_seconds_count 1",
       'swarm_raft_transaction_latency_seconds_bucket{le="0.01"} 0',
       'swarm_raft_transaction_latency_seconds_bucket{le="0.025"} 1',
+      "swarm_raft_snapshot_latency_seconds_count 0",
+      "swarm_store_write_tx_latency_seconds_count 0",
+      "swarm_store_batch_latency_seconds_count 0",
+      "swarm_store_read_tx_latency_seconds_count 0",
+      "swarm_store_memory_store_lock_duration_seconds_count 0",
       "skep_raft_term 7",
       "nodejs_eventloop_lag_seconds",
     ]) {
