@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import { untilAborted } from "../../base/deadline.ts";
-import { ClusterError, errorMessage } from "../../base/errors.ts";
+import { ClusterError, errorMessage, isClusterError } from "../../base/errors.ts";
 import { newContainerId } from "../../base/ids.ts";
 import { KeyedMutex } from "../../base/keyed-mutex.ts";
 import type { Logger } from "../../base/log.ts";
@@ -138,8 +138,7 @@ export class HandMadeContainers {
     const id = newContainerId(random);
     const config = resolveConfig(asked, image.config, id);
     const endpoints = initialEndpoints(config);
-    // A network may come to be before the start; one that is named wrongly is told now.
-    for (const { network } of endpoints) this.#deps.networks.find(network);
+    for (const { network } of endpoints) this.#checkNetwork(network);
     return await this.#names.run("", async () => {
       const free = this.#freeName(name, isTaken);
       const record: HandMadeRecord = {
@@ -341,6 +340,15 @@ export class HandMadeContainers {
     const { pid } = this.#deps.runtime.info(container.record.id);
     const { hostname, etcFiles } = this.#deps.runtime.spec(container.record.id);
     return { pid, hostname, hosts: etcFiles.hosts, resolvConf: etcFiles.resolvConf };
+  }
+
+  // One that is not there may come to be before the start, which fails else; one that can never be joined is told now.
+  #checkNetwork(network: string): void {
+    try {
+      this.#deps.networks.find(network);
+    } catch (error) {
+      if (!isClusterError(error, "NOT_FOUND")) throw error;
+    }
   }
 
   #isNetwork({ network }: EndpointWish, id: string): boolean {
