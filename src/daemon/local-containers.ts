@@ -287,8 +287,13 @@ export class NodeContainers implements LocalContainers {
   }
 
   #userOfName(name: string): string | undefined {
-    const own = this.#deps.handMade.list().find(({ record }) => record.name === name);
-    return own?.record.id ?? this.#deps.runtime.list().find((other) => other.name === name)?.id;
+    const { handMade, runtime } = this.#deps;
+    const own = handMade.list().find(({ record }) => record.name === name);
+    // The runtime knows the name of a hand-made one's last run only.
+    const ofTask = runtime
+      .list()
+      .find((one) => one.name === name && handMade.find(one.id) === undefined);
+    return own?.record.id ?? ofTask?.id;
   }
 
   #emit(action: string, id: string, extra: Readonly<Record<string, string>> = {}): void {

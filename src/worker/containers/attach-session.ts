@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { stat } from "node:fs/promises";
 import { PassThrough, type Readable, type Writable } from "node:stream";
-import { errorMessage } from "../../base/errors.ts";
+import { errorMessage, isClusterError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { ContainerRuntime } from "../../runtime/container-runtime.ts";
 
@@ -59,9 +59,18 @@ export async function openAttachOutput(
 
 /**
  * Passes what a client types on to the container. The client's end of input ends the container's, and so does its going
- * away, unless the container keeps its input open (a matter of how it was launched).
+ * away, unless the container keeps its input open (a matter of how it was launched). Of a program that has ended already, what is
+ * typed goes nowhere.
  */
-export function connectInput(stdin: Readable, input: Writable): void {
+export function connectInput(stdin: Readable, open: () => Writable): void {
+  let input: Writable;
+  try {
+    input = open();
+  } catch (error) {
+    if (!isClusterError(error, "FAILED_PRECONDITION")) throw error;
+    stdin.resume();
+    return;
+  }
   // The program may close its input, or end, at any time.
   input.on("error", () => stdin.resume());
   stdin.on("error", () => input.destroy());

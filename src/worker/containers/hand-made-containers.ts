@@ -226,7 +226,7 @@ export class HandMadeContainers {
       this.#deps.onEvent("attach", container.record);
       const { stdin } = request;
       if (stdin !== undefined && container.record.config.openStdin) {
-        container.onceRunning(() => connectInput(stdin, runtime.attachInput(id)));
+        container.onceRunning(() => connectInput(stdin, () => runtime.attachInput(id)));
       }
       const { stdout, stderr } = output;
       return { stdout, stderr, wait: async () => (await ended).exitCode };
