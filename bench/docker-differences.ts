@@ -39,7 +39,8 @@ async function outcomesOf(kind: DaemonKind): Promise<Map<Step, Outcome>> {
       mkdirSync(config, { recursive: true });
       return dockerRunner(socket, config, testdataFolder("docker-cli"));
     });
-    const values = { firstIp: must(daemons[0], "daemon").host.ip };
+    const { ip, stateDir } = must(daemons[0], "daemon").host;
+    const values = { firstIp: ip, folder: stateDir };
     const runner = new StepRunner(must(first, "first"), must(second, "second"), values);
     const outcomes = new Map<Step, Outcome>();
     for (const { steps } of groups) {

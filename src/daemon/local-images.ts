@@ -11,14 +11,8 @@ import type {
   PullOptions,
   RegistryAuth,
 } from "../rest/backend/images.ts";
+import { imageHistory } from "./image-history.ts";
 import type { LocalEvents } from "./local-events.ts";
-
-/** One entry of the image specification's `history`. */
-interface HistoryRecord {
-  readonly created?: string;
-  readonly created_by?: string;
-  readonly comment?: string;
-}
 
 /** The node's images as REST shows them; changes become events. */
 export class NodeImages implements LocalImages {
@@ -41,14 +35,7 @@ export class NodeImages implements LocalImages {
   async history(reference: string): Promise<readonly ImageHistoryEntry[]> {
     const image = this.#images.find(reference);
     if (image === undefined) return [];
-    return historyOf(image).map((record, at) => ({
-      id: at === 0 ? image.id : "<missing>",
-      createdAtMs: Date.parse(record.created ?? "") || 0,
-      createdBy: record.created_by ?? "",
-      tags: at === 0 ? image.repoTags : [],
-      sizeBytes: at === 0 ? image.sizeBytes : 0,
-      comment: record.comment ?? "",
-    }));
+    return imageHistory(image);
   }
 
   async load(
@@ -103,9 +90,4 @@ export class NodeImages implements LocalImages {
   #emit(action: string, image: Image): void {
     this.#events.emit("image", action, image.id, { name: image.repoTags[0] ?? image.id });
   }
-}
-
-function historyOf(image: Image): HistoryRecord[] {
-  const raw = image.rawConfig as { readonly history?: readonly HistoryRecord[] };
-  return [...(raw.history ?? [])].reverse();
 }

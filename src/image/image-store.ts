@@ -318,8 +318,17 @@ export class ImageStore {
     if (known !== undefined) return { ...known, ...names };
     const raw = JSON.parse((await this.#content.readBytes(stored.id)).toString()) as unknown;
     const { diffIds, ...parsed } = parseImageConfig(raw);
-    const sizeBytes = stored.layers.reduce((sum, layer) => sum + layer.size, 0);
-    return { id: stored.id, ...names, ...parsed, sizeBytes, layers: diffIds, rawConfig: raw };
+    const layerBytes = stored.layers.map(({ size }) => size);
+    const sizeBytes = layerBytes.reduce((sum, size) => sum + size, 0);
+    return {
+      id: stored.id,
+      ...names,
+      ...parsed,
+      sizeBytes,
+      layers: diffIds,
+      layerBytes,
+      rawConfig: raw,
+    };
   }
 
   #mustFind(reference: string): StoredImage {

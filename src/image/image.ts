@@ -41,6 +41,8 @@ export interface Image {
   readonly config: ImageConfig;
   /** Digests of the uncompressed layers, lowest first. */
   readonly layers: readonly string[];
+  /** Bytes of each of them. */
+  readonly layerBytes: readonly number[];
   /** The configuration as the image carries it. */
   readonly rawConfig: unknown;
 }

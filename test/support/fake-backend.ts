@@ -258,6 +258,7 @@ function anImage(): ImageData {
       stopSignal: "",
     },
     layers: [`sha256:${"c".repeat(64)}`],
+    layerBytes: [1_234_567],
   };
 }
 

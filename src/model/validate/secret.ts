@@ -11,7 +11,8 @@ const secretBytesMax = 500 * 1024;
 export function validateSecretSpec(spec: SecretSpec): void {
   checkFileName("secret", spec.annotations);
   if (spec.driver?.name) {
-    throw unimplemented(`secret driver "${spec.driver.name}"`, "give the secret's data itself");
+    const field = `secret driver "${spec.driver.name}"`;
+    throw unimplemented(field, "there are no drivers here: leave out --driver and give the data");
   }
   checkTemplating("secret", spec.templating);
   checkPayload("secret", spec.data, secretBytesMax);

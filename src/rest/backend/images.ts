@@ -42,6 +42,8 @@ export interface ImageData {
   readonly config: ImageConfigData;
   /** Digests of the uncompressed layers, lowest first. */
   readonly layers: readonly string[];
+  /** Bytes of each of them. */
+  readonly layerBytes: readonly number[];
 }
 
 /** One step of how an image was made, newest first. */

@@ -1,25 +1,25 @@
 import { finished, PassThrough, type Readable } from "node:stream";
 import { isClusterError } from "../../base/errors.ts";
 import type { ImageData } from "../backend/images.ts";
-import {
-  type Filters,
-  filterFlag,
-  filterList,
-  matchesLabels,
-  parseFilters,
-} from "../http/filters.ts";
+import { type Filters, filterFlag, filterList, parseFilters } from "../http/filters.ts";
 import { HttpError, notFound, notImplemented } from "../http/http-error.ts";
 import { queryFlag } from "../http/query.ts";
 import { parseRegistryAuth } from "../http/registry-auth.ts";
 import { empty, ok, type Reply, stream } from "../http/reply.ts";
 import { param, type RestContext, type RestRequest, type Route } from "../http/request.ts";
+import { untilFilterMs } from "../http/until-filter.ts";
 import { historyJson, imageInspectJson, imageSummaryJson } from "../translate/image.ts";
+import { withTag } from "../translate/image-name.ts";
+import { sharedSizes } from "../translate/image-sizes.ts";
+import { imageConflict } from "./image-conflict.ts";
+import { type ImageAge, madeAtMs, matchesImage } from "./image-filters.ts";
 import { loadLines, pullLines, startStream } from "./image-progress.ts";
 
 /** /images, /distribution */
 export const imageRoutes: readonly Route[] = [
   { method: "GET", pattern: "/images/json", handler: list },
   { method: "POST", pattern: "/images/create", handler: pull },
+  { method: "GET", pattern: "/images/search", handler: search },
   { method: "POST", pattern: "/images/load", handler: load },
   { method: "GET", pattern: "/images/get", handler: save },
   { method: "POST", pattern: "/images/prune", handler: prune },
@@ -32,7 +32,8 @@ export const imageRoutes: readonly Route[] = [
   { method: "GET", pattern: "/distribution/{name*}/json", handler: distribution },
 ];
 
-async function list(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+async function list(request: RestRequest, context: RestContext): Promise<Reply> {
+  const { backend } = context;
   const filters = parseFilters(request.query, [
     "dangling",
     "label",
@@ -41,17 +42,33 @@ async function list(request: RestRequest, { backend }: RestContext): Promise<Rep
     "reference",
     "until",
   ]);
+  const age = await ageOf(context, filters);
   const [images, containers] = await Promise.all([
     backend.node.images.list(),
     backend.node.containers.list(),
   ]);
+  const shared = sharedSizes(images);
   const rows = images
-    .filter((image) => matchesImage(image, filters))
-    .sort((a, b) => (a.created < b.created ? 1 : -1))
-    .map((image) =>
-      imageSummaryJson(image, containers.filter(({ imageId }) => imageId === image.id).length),
-    );
+    .filter((image) => matchesImage(image, filters, age))
+    .sort((a, b) => madeAtMs(b) - madeAtMs(a))
+    .map((image) => ({
+      ...imageSummaryJson(image, containers.filter(({ imageId }) => imageId === image.id).length),
+      ...(queryFlag(request.query, "shared-size") ? { SharedSize: shared.get(image.id) ?? 0 } : {}),
+    }));
   return ok(rows);
+}
+
+// `before` and `since` name images of this node.
+async function ageOf(context: RestContext, filters: Filters): Promise<ImageAge> {
+  let afterMs = Number.NEGATIVE_INFINITY;
+  let beforeMs = untilFilterMs(filters, context.clock.now());
+  for (const name of filterList(filters, "since")) {
+    afterMs = Math.max(afterMs, madeAtMs(await findImage(context, name)));
+  }
+  for (const name of filterList(filters, "before")) {
+    beforeMs = Math.min(beforeMs, madeAtMs(await findImage(context, name)));
+  }
+  return { afterMs, beforeMs };
 }
 
 async function inspect(request: RestRequest, context: RestContext): Promise<Reply> {
@@ -121,14 +138,22 @@ async function tag(request: RestRequest, context: RestContext): Promise<Reply> {
   return empty(201);
 }
 
+async function search(): Promise<Reply> {
+  throw notImplemented("search of registries");
+}
+
 async function push(): Promise<Reply> {
   throw notImplemented("push of images");
 }
 
 async function remove(request: RestRequest, context: RestContext): Promise<Reply> {
   const name = param(request, "name");
-  await findImage(context, name);
+  const image = await findImage(context, name);
   const force = queryFlag(request.query, "force");
+  const containers = await context.backend.node.containers.list();
+
+  const conflict = imageConflict({ image, name, force, containers });
+  if (conflict !== undefined) throw new HttpError(409, conflict);
   const { untagged, deleted } = await context.backend.node.images.remove(name, { force });
   return ok([
     ...untagged.map((reference) => ({ Untagged: reference })),
@@ -136,15 +161,18 @@ async function remove(request: RestRequest, context: RestContext): Promise<Reply
   ]);
 }
 
-async function prune(request: RestRequest, { backend }: RestContext): Promise<Reply> {
-  const filters = parseFilters(request.query, ["dangling", "until", "label"]);
-  const danglingOnly = filterFlag(filters, "dangling") ?? true;
+async function prune(request: RestRequest, { backend, clock }: RestContext): Promise<Reply> {
+  const given = parseFilters(request.query, ["dangling", "until", "label", "label!"]);
+  // Here it says which images go: those without a name, or all that no container uses.
+  const danglingOnly = filterFlag(given, "dangling") ?? true;
+  const filters = new Map([...given].filter(([name]) => name !== "dangling"));
+  const age = { afterMs: Number.NEGATIVE_INFINITY, beforeMs: untilFilterMs(filters, clock.now()) };
   const used = new Set((await backend.node.containers.list()).map(({ imageId }) => imageId));
   const rows: object[] = [];
   let reclaimed = 0;
   for (const image of await backend.node.images.list()) {
     if (used.has(image.id) || (danglingOnly && image.repoTags.length > 0)) continue;
-    if (!matchesLabels(image.config.labels, filterList(filters, "label"))) continue;
+    if (!matchesImage(image, filters, age)) continue;
     const { untagged, deleted } = await backend.node.images.remove(image.id, { force: true });
     rows.push(...untagged.map((reference) => ({ Untagged: reference })));
     rows.push(...deleted.map((id) => ({ Deleted: id })));
@@ -167,30 +195,4 @@ async function findImage({ backend }: RestContext, reference: string): Promise<I
   const image = await backend.node.images.find(reference);
   if (image === undefined) throw notFound(`No such image: ${withTag(reference)}`);
   return image;
-}
-
-/** The reference with ":latest" when it has neither tag nor digest. */
-export function withTag(reference: string): string {
-  const last = reference.slice(reference.lastIndexOf("/") + 1);
-  return last.includes(":") || reference.includes("@") ? reference : `${reference}:latest`;
-}
-
-function matchesImage(image: ImageData, filters: Filters): boolean {
-  const references = filterList(filters, "reference");
-  const dangling = filterFlag(filters, "dangling");
-  return (
-    (dangling === undefined || dangling === (image.repoTags.length === 0)) &&
-    matchesLabels(image.config.labels, filterList(filters, "label")) &&
-    (references.length === 0 ||
-      image.repoTags.some((name) => references.some((pattern) => matchesReference(name, pattern))))
-  );
-}
-
-// "*" stands for anything but a slash; a pattern without tag means any tag.
-function matchesReference(name: string, pattern: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replace(/\*/g, "[^/]*")
-    .replace(/\?/g, "[^/]");
-  return new RegExp(`^${source}$`).test(name) || new RegExp(`^${source}:[^/:]*$`).test(name);
 }

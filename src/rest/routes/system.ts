@@ -9,11 +9,12 @@ import { ok, type Reply } from "../http/reply.ts";
 import type { RestContext, RestRequest, Route } from "../http/request.ts";
 import { containerSummaryJson } from "../translate/container.ts";
 import { imageSummaryJson } from "../translate/image.ts";
+import { layersSize, sharedSizes } from "../translate/image-sizes.ts";
 import { noFilters } from "../translate/list-filters.ts";
 import { infoJson, swarmHeader, versionJson } from "../translate/system.ts";
 import { volumeJson } from "../translate/volume.ts";
 
-/** /_ping, /version, /info, /auth, /system/df, /plugins (never any) */
+/** /_ping, /version, /info, /auth, /system/df, /plugins and /build/prune (never any) */
 export const systemRoutes: readonly Route[] = [
   { method: "GET", pattern: "/_ping", handler: ping },
   { method: "HEAD", pattern: "/_ping", handler: ping },
@@ -22,6 +23,11 @@ export const systemRoutes: readonly Route[] = [
   { method: "POST", pattern: "/auth", handler: auth },
   { method: "GET", pattern: "/system/df", handler: diskUsage },
   { method: "GET", pattern: "/plugins", handler: async () => ok([]) },
+  {
+    method: "POST",
+    pattern: "/build/prune",
+    handler: async () => ok({ CachesDeleted: null, SpaceReclaimed: 0 }),
+  },
 ];
 
 async function ping(request: RestRequest, { backend }: RestContext): Promise<Reply> {
@@ -102,11 +108,13 @@ async function diskUsage(_: RestRequest, { backend, clock }: RestContext): Promi
     node.containers.list(),
     measuredVolumes(node),
   ]);
+  const shared = sharedSizes(images);
   return ok({
-    LayersSize: images.reduce((sum, image) => sum + image.sizeBytes, 0),
-    Images: images.map((image) =>
-      imageSummaryJson(image, containers.filter(({ imageId }) => imageId === image.id).length),
-    ),
+    LayersSize: layersSize(images),
+    Images: images.map((image) => ({
+      ...imageSummaryJson(image, containers.filter(({ imageId }) => imageId === image.id).length),
+      SharedSize: shared.get(image.id) ?? 0,
+    })),
     Containers: containers.map((container) => ({
       ...containerSummaryJson(container, clock.now()),
       SizeRw: 0,

@@ -31,12 +31,21 @@ async function list(request: RestRequest, { backend }: RestContext): Promise<Rep
   const drivers = filterList(filters, "driver");
   const volumes = ((await backend.node.volumes?.list()) ?? []).filter(
     (volume) =>
-      (names.length === 0 || names.some((name) => volume.name.includes(name))) &&
+      (names.length === 0 || names.some((name) => matchesName(volume.name, name))) &&
       (drivers.length === 0 || drivers.includes(volume.driver)) &&
       matchesLabels(volume.labels, filterList(filters, "label")) &&
       (dangling === undefined || dangling === (volume.references === 0)),
   );
   return ok({ Volumes: volumes.map((volume) => volumeJson(volume)), Warnings: null });
+}
+
+// A part of the name, or an expression for one.
+function matchesName(name: string, pattern: string): boolean {
+  try {
+    return name === pattern || new RegExp(pattern).test(name);
+  } catch {
+    return false;
+  }
 }
 
 async function create(request: RestRequest, context: RestContext): Promise<Reply> {

@@ -8,7 +8,8 @@ export function volumeJson(volume: VolumeData, usage = false): VolumeJson {
     Name: volume.name,
     Driver: volume.driver,
     Mountpoint: volume.mountpoint,
-    CreatedAt: millisJson(volume.createdAtMs),
+    // Whole seconds, as Docker shows it.
+    CreatedAt: millisJson(Math.floor(volume.createdAtMs / 1000) * 1000).replace(/\.0+Z$/, "Z"),
     Labels: orNull(volume.labels),
     Options: orNull(volume.options),
     Scope: "local",

@@ -39,13 +39,13 @@ export function checkVolumeName(name: string): void {
   if (name.length === 1) {
     throw new ClusterError(
       "INVALID_ARGUMENT",
-      "volume name is too short, names should be at least two alphanumeric characters",
+      `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
     );
   }
   if (!isVolumeName(name)) {
     throw new ClusterError(
       "INVALID_ARGUMENT",
-      `"${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+      `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
     );
   }
 }

@@ -37,6 +37,7 @@ describe(`commands of the stock docker CLI${title}`, function () {
     });
     runner = new StepRunner(must(first, "runner"), must(second, "runner"), {
       firstIp: must(cluster.spares[0], "host").host.ip,
+      folder: must(cluster.spares[0], "host").host.stateDir,
     });
   });
 

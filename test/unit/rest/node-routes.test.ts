@@ -144,7 +144,8 @@ describe("rest node routes", () => {
     assert.equal((await request("GET", "/images/busybox:latest/history")).status, 200);
     assert.equal((await request("POST", "/images/busybox/tag?repo=a/b&tag=1")).status, 201);
     assert.equal((await request("GET", "/images/get?names=busybox")).text(), "tar of busybox");
-    assert.deepEqual((await request("DELETE", "/images/busybox")).json(), [
+    assert.equal((await request("DELETE", "/images/docker.io/library/busybox")).status, 409);
+    assert.deepEqual((await request("DELETE", "/images/busybox?force=1")).json(), [
       { Untagged: "busybox" },
       { Deleted: "sha256:gone" },
     ]);

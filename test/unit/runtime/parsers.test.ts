@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { signalNumber } from "../../../src/model/signal.ts";
 import { conmonArgs, parseSyncMessage, runtimeReason } from "../../../src/runtime/conmon.ts";
 import { FolderLayout, validateContainerId } from "../../../src/runtime/folder-layout.ts";
 import { parseLimits } from "../../../src/runtime/host-facts.ts";
@@ -7,7 +8,6 @@ import { LineSplitter, parseLogLine, parseLogTime } from "../../../src/runtime/l
 import { isWanted } from "../../../src/runtime/log-reader.ts";
 import { parseProcStat } from "../../../src/runtime/process-info.ts";
 import { overlayOptions } from "../../../src/runtime/rootfs.ts";
-import { signalNumber } from "../../../src/model/signal.ts";
 import { parseBlockIo, parseNetDev, readStats } from "../../../src/runtime/stats.ts";
 import { parseProcess } from "../../../src/runtime/top.ts";
 
