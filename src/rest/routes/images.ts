@@ -72,7 +72,8 @@ async function ageOf(context: RestContext, filters: Filters): Promise<ImageAge> 
 }
 
 async function inspect(request: RestRequest, context: RestContext): Promise<Reply> {
-  return ok(imageInspectJson(await findImage(context, param(request, "name"))));
+  const image = await findImage(context, param(request, "name"));
+  return ok(imageInspectJson(image, request.apiVersion));
 }
 
 async function history(request: RestRequest, context: RestContext): Promise<Reply> {

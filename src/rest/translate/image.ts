@@ -18,9 +18,13 @@ export function imageSummaryJson(image: ImageData, containers: number): ImageSum
   };
 }
 
-/** GET /images/{name}/json */
-export function imageInspectJson(image: ImageData): object {
+/** Before it the configuration is shown a second time, which docker-compose 1.29 cannot do without (Docker API v1.45). */
+const configOnceSince = 45;
+
+/** GET /images/{name}/json for a client of API version 1.`minor`. */
+export function imageInspectJson(image: ImageData, minor: number): object {
   const { config } = image;
+  const configJson = imageConfigJson(config);
   return {
     Id: image.id,
     RepoTags: image.repoTags,
@@ -36,28 +40,33 @@ export function imageInspectJson(image: ImageData): object {
     GraphDriver: { Name: "overlay2", Data: {} },
     RootFS: { Type: "layers", Layers: image.layers },
     Metadata: { LastTagTime: "0001-01-01T00:00:00Z" },
-    Config: {
-      Hostname: "",
-      Domainname: "",
-      User: config.user,
-      AttachStdin: false,
-      AttachStdout: false,
-      AttachStderr: false,
-      ...omitEmpty({ ExposedPorts: emptyObjects(config.exposedPorts) }),
-      Tty: false,
-      OpenStdin: false,
-      StdinOnce: false,
-      Env: config.env,
-      Cmd: orNull(config.cmd),
-      ...omitUndefined({ Healthcheck: healthcheckJson(config.healthcheck) }),
-      Image: "",
-      Volumes: config.volumes.length === 0 ? null : emptyObjects(config.volumes),
-      WorkingDir: config.workingDir,
-      Entrypoint: orNull(config.entrypoint),
-      OnBuild: null,
-      Labels: config.labels,
-      ...omitEmpty({ StopSignal: config.stopSignal }),
-    },
+    Config: configJson,
+    ...(minor < configOnceSince ? { Container: "", ContainerConfig: configJson } : {}),
+  };
+}
+
+function imageConfigJson(config: ImageData["config"]): object {
+  return {
+    Hostname: "",
+    Domainname: "",
+    User: config.user,
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    ...omitEmpty({ ExposedPorts: emptyObjects(config.exposedPorts) }),
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env: config.env,
+    Cmd: orNull(config.cmd),
+    ...omitUndefined({ Healthcheck: healthcheckJson(config.healthcheck) }),
+    Image: "",
+    Volumes: config.volumes.length === 0 ? null : emptyObjects(config.volumes),
+    WorkingDir: config.workingDir,
+    Entrypoint: orNull(config.entrypoint),
+    OnBuild: null,
+    Labels: config.labels,
+    ...omitEmpty({ StopSignal: config.stopSignal }),
   };
 }
 
