@@ -72,8 +72,7 @@ async function ageOf(context: RestContext, filters: Filters): Promise<ImageAge> 
 }
 
 async function inspect(request: RestRequest, context: RestContext): Promise<Reply> {
-  const image = await findImage(context, param(request, "name"));
-  return ok(imageInspectJson(image, request.apiVersion));
+  return ok(imageInspectJson(await findImage(context, param(request, "name"))));
 }
 
 async function history(request: RestRequest, context: RestContext): Promise<Reply> {

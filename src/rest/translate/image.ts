@@ -18,11 +18,8 @@ export function imageSummaryJson(image: ImageData, containers: number): ImageSum
   };
 }
 
-/** Before it the configuration is shown a second time, which docker-compose 1.29 cannot do without (Docker API v1.45). */
-const configOnceSince = 45;
-
-/** GET /images/{name}/json for a client of API version 1.`minor`. */
-export function imageInspectJson(image: ImageData, minor: number): object {
+/** GET /images/{name}/json */
+export function imageInspectJson(image: ImageData): object {
   const { config } = image;
   const configJson = imageConfigJson(config);
   return {
@@ -41,7 +38,8 @@ export function imageInspectJson(image: ImageData, minor: number): object {
     RootFS: { Type: "layers", Layers: image.layers },
     Metadata: { LastTagTime: "0001-01-01T00:00:00Z" },
     Config: configJson,
-    ...(minor < configOnceSince ? { Container: "", ContainerConfig: configJson } : {}),
+    // Gone since API version 1.45, but docker-compose 1.29 cannot make a container anew without it.
+    ContainerConfig: configJson,
   };
 }
 
