@@ -35,7 +35,7 @@ volumes:
 `;
 
 describe("docker-compose drives one node", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let network: TestNetwork;
   let daemon: TestDaemon;
   let folder = "";
@@ -64,7 +64,7 @@ describe("docker-compose drives one node", function () {
       ["--ansi", "never", ...args],
       {
         cwd: folder,
-        timeoutMs: 50_000,
+        timeoutMs: 100_000,
         env: {
           PATH: process.env["PATH"] ?? "",
           HOME: daemon.host.stateDir,
