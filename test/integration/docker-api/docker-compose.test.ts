@@ -150,6 +150,20 @@ describe("docker-compose drives one node", function () {
     assert.match(await compose(["up", "-d"], { RELEASE: "two" }), /shop_web_1 is up-to-date/);
   });
 
+  it("goes on while the node comes into a swarm and leaves it", async () => {
+    const init = await daemon.docker("swarm", "init", "--advertise-addr", daemon.host.ip);
+    assert.equal(init.exitCode, 0, init.stderr);
+    const overlay = await daemon.docker("network", "create", "-d", "overlay", "front");
+    assert.equal(overlay.exitCode, 0, overlay.stderr);
+    assert.equal(await ask(), "two");
+    const run = await daemon.docker("run", "--rm", "--network", "front", "skep-web:1", "true");
+    assert.match(run.stderr, /docker service create --network front/);
+    const leave = await daemon.docker("swarm", "leave", "--force");
+    assert.equal(leave.exitCode, 0, leave.stderr);
+    assert.equal(await ask(), "two");
+    assert.deepEqual(await states(), ["shop_db_1 running", "shop_web_1 running"]);
+  });
+
   it("scales a service under one name", async () => {
     await compose(["up", "-d", "--scale", "db=2", "db"]);
     const said = await compose(["exec", "-T", "web", "nslookup", "sql"]);
