@@ -16,6 +16,7 @@ import type { NodeRoleName, PeerIdentity } from "../rpc/roles.ts";
 import type { RpcServer } from "../rpc/server.ts";
 import { Store } from "../store/store.ts";
 import { caStateOver, issueForSelf } from "./ca-state.ts";
+import { ClusterClock } from "./cluster-clock.ts";
 import type { NewCluster } from "./cluster-init.ts";
 import { type ControlApi, createControlApi } from "./control/control-api.ts";
 import { controlHandlers, controlRoles } from "./control/control-server.ts";
@@ -98,6 +99,7 @@ export class Manager {
   readonly #services: string[] = [];
   readonly #localControl: ControlMethods;
   readonly #signer: Signer;
+  readonly #clusterClock: ClusterClock;
   readonly #history: EventHistory;
   #raft: RaftControl | undefined;
   #leadership: Leadership | undefined;
@@ -110,12 +112,14 @@ export class Manager {
     this.#stopwatch = new Stopwatch(deps.meter ?? noMeter, deps.clock);
     const { channels, clock, random, log, identity } = deps;
     this.#signer = new Signer({ clock, asker: identity && (() => identity.current()) });
+    this.#clusterClock = new ClusterClock(clock);
     const store = new Store({
       proposer: { propose: (data) => this.#propose(data) },
-      clock,
+      clock: this.#clusterClock,
       log,
       stopwatch: this.#stopwatch,
     });
+    this.#clusterClock.follow(store);
     this.store = store;
     this.#history = new EventHistory({ clock });
     this.#localControl = createControl({
@@ -223,7 +227,8 @@ export class Manager {
 
   async #start(): Promise<void> {
     const { raftId, bootstrap, takeOver: taking, nodeId, address } = this.#options;
-    const { startRaft, onRaftId, log, clock } = this.#deps;
+    const { startRaft, onRaftId, log } = this.#deps;
+    const clock = this.#clusterClock;
     this.#addServices();
     let ownId = raftId;
     let peers: readonly RaftMember[] = [];

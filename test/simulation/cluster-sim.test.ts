@@ -17,6 +17,7 @@ const interesting = [
   "disk full",
   "disk slow",
   "election won",
+  "leader changed while tasks restart",
   "leader cut off",
   "leader died after a partial append (Figure 8)",
   "leader paused",
@@ -79,6 +80,7 @@ describe("cluster simulation", () => {
     { mistake: "unsynced writes", want: /is not durable|durable only on/ },
     { mistake: "stale reads", want: /no order of its/ },
     { mistake: "skipped entry", want: /differs|entry \d+:/ },
+    { mistake: "own time", want: /not within 180 s without faults/ },
   ];
   for (const { mistake, want } of mistakes) {
     it(`notices ${mistake}`, async function () {

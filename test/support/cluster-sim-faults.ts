@@ -51,6 +51,7 @@ export class ClusterFaults {
       [2, "manager demoted", () => world.demoteManager()],
       [2, "worker died", () => this.#crashWorker()],
       [3, "task died", () => this.#failTask()],
+      [3, "leader changed while tasks restart", () => this.changeLeaderWhileRestarting()],
     ];
   }
 
@@ -74,6 +75,13 @@ export class ClusterFaults {
       agent.clock.setRate(1);
       agent.start();
     }
+  }
+
+  /** What one leader begins, a restart that waits for its delay, another one ends. */
+  changeLeaderWhileRestarting(): void {
+    const { agents, timeline } = this.#world;
+    for (const agent of agents) agent.failTask(0);
+    timeline.plan(2_000, undefined, "transfer", () => this.#transfer());
   }
 
   #next(): void {
@@ -174,7 +182,7 @@ export class ClusterFaults {
   }
 
   #jump(): void {
-    this.#anyManager()?.clock.setWallOffset(randomInteger(this.#world.random, -30_000, 30_000));
+    this.#anyManager()?.clock.setWallOffset(randomInteger(this.#world.random, -600_000, 600_000));
   }
 
   #slowDisk(): void {

@@ -1,6 +1,8 @@
+import type { Clock } from "../../src/base/clock.ts";
 import { ClusterError, isClusterError } from "../../src/base/errors.ts";
 import type { Logger } from "../../src/base/log.ts";
 import type { Random } from "../../src/base/random.ts";
+import { ClusterClock } from "../../src/manager/cluster-clock.ts";
 import { createControl } from "../../src/manager/control/local-control.ts";
 import type { ControlMethods } from "../../src/manager/control/methods.ts";
 import { Leadership } from "../../src/manager/leadership.ts";
@@ -24,7 +26,9 @@ export type Mistake =
   /** Reads are answered from the store as it is. */
   | "stale reads"
   /** A member's state machine now and then leaves an entry out. */
-  | "skipped entry";
+  | "skipped entry"
+  /** A leader takes its own wall clock for the time that leaders before it wrote by. */
+  | "own time";
 
 export interface ManagerSurroundings {
   readonly timeline: Timeline;
@@ -106,8 +110,10 @@ export class SimManager {
     const { timeline, network, random } = this.#world;
     const process = { name: this.name, isAlive: true, pausedUntilMs: 0 };
     const clock = this.clock.of(process);
+    const clusterClock = new ClusterClock(clock);
     const log = this.#logger(process);
-    const life: Life = { process, ...this.#makeStore(process, clock, log) };
+    const life: Life = { process, ...this.#makeStore(process, clusterClock, log) };
+    if (this.#world.mistake !== "own time") clusterClock.follow(life.store);
     this.#life = life;
     timeline.note(`start ${this.name}`);
     RaftNode.start(
@@ -130,7 +136,7 @@ export class SimManager {
         log,
       },
     ).then(
-      (raft) => this.#started(life, raft, clock, log),
+      (raft) => this.#started(life, raft, clusterClock, log),
       (error: unknown) => this.#ended(life, error),
     );
   }
@@ -146,7 +152,7 @@ export class SimManager {
     else if (this.disk.powerLost()) this.#world.count("unsynced write lost");
   }
 
-  #started(life: Life, raft: RaftNode, clock: ReturnType<HostClock["of"]>, log: Logger): void {
+  #started(life: Life, raft: RaftNode, clock: Clock, log: Logger): void {
     if (this.#life !== life) return;
     const { random } = this.#world;
     life.raft = raft;
@@ -183,11 +189,7 @@ export class SimManager {
     return { cluster: aCluster({ id: "cluster1" }), node: managerNode(this.name) };
   }
 
-  #makeStore(
-    process: SimProcess,
-    clock: ReturnType<HostClock["of"]>,
-    log: Logger,
-  ): Omit<Life, "process"> {
+  #makeStore(process: SimProcess, clock: Clock, log: Logger): Omit<Life, "process"> {
     const raft = (): RaftNode => {
       const found = this.#life?.process === process ? this.#life.raft : undefined;
       if (found !== undefined) return found;

@@ -11,6 +11,8 @@ export interface SimProfile {
   readonly clientPauseMs: number;
   readonly snapshotEntries: number;
   readonly keepEntries: number;
+  /** How far managers' wall clocks may be off. */
+  readonly wallSkewMs: number;
 }
 
 /** Raft-heavy worlds have many writes of little, orchestration-heavy ones workers and services. */
@@ -28,5 +30,6 @@ export function profileOf(random: Random, heaviest: boolean): SimProfile {
     clientPauseMs: isOrchestration || heaviest ? 1_500 : 150,
     snapshotEntries: randomInteger(random, 10, 60),
     keepEntries: randomInteger(random, 2, 15),
+    wallSkewMs: random.float() < 0.5 ? 600_000 : 0,
   };
 }

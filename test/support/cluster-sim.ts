@@ -1,6 +1,6 @@
 import type { Clock } from "../../src/base/clock.ts";
 import { errorMessage } from "../../src/base/errors.ts";
-import type { Random } from "../../src/base/random.ts";
+import { type Random, randomInteger } from "../../src/base/random.ts";
 import { SimAgent, workerNode } from "./cluster-sim-agent.ts";
 import { configKeys, SimClient, serviceKeys } from "./cluster-sim-client.ts";
 import { whyNotConverged } from "./cluster-sim-convergence.ts";
@@ -227,6 +227,11 @@ class ClusterSim {
     }
     const isSettled = (): boolean => this.#whyUnsettled() === undefined;
     await this.#until(isSettled, healedMaxMs, () => this.#whyUnsettled() ?? "it did at last");
+    if (this.#agents.length === 0) return;
+    this.#faults.changeLeaderWhileRestarting();
+    const changedMs = this.timeline.nowMs + 4_000;
+    await this.#until(() => this.timeline.nowMs >= changedMs, healedMaxMs, () => "time passes");
+    await this.#until(isSettled, healedMaxMs, () => this.#whyUnsettled() ?? "it did at last");
   }
 
   async #mustAnswer(what: string, ask: () => Promise<boolean>): Promise<void> {
@@ -268,13 +273,15 @@ class ClusterSim {
   }
 
   #makeManager(raftId: number): SimManager {
-    const { snapshotEntries, keepEntries } = this.#profile;
-    return new SimManager(raftId, {
+    const { snapshotEntries, keepEntries, wallSkewMs } = this.#profile;
+    const manager = new SimManager(raftId, {
       ...this.#surroundings(),
       oracle: this.#oracle,
       mistake: this.#options.mistake,
       raftOptions: { snapshotEntries, snapshotBytes: 1e9, keepEntries },
     });
+    manager.clock.setWallOffset(randomInteger(this.#random, -wallSkewMs, wallSkewMs));
+    return manager;
   }
 
   #surroundings() {
