@@ -10,6 +10,7 @@ import { tableNames } from "../src/store/objects.ts";
 import { Store } from "../src/store/store.ts";
 import type { Transaction } from "../src/store/store-view.ts";
 import { type MemberRequest, runMember, tell } from "./member.ts";
+import { StretchWatch } from "./stretches.ts";
 
 // A member whose state is the cluster's store. A put changes the status of one task, as a worker's report does.
 // Usage: large-state-member OPTIONS-AS-JSON
@@ -31,6 +32,8 @@ const node: RaftNode = await runMember(store.stateMachine, async ({ key }) => {
 });
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
+const stretches = new StretchWatch();
+stretches.start();
 process.on("message", (request: MemberRequest) => {
   if (request.kind === "fill") void fill(request.services, request.tasks);
   else if (request.kind === "report") report();
@@ -46,6 +49,7 @@ function report(): void {
     voters: voters.length,
     objects: tableNames.reduce((sum, table) => sum + view.count(table), 0),
     eventLoopMaxMs: delay.max / 1e6,
+    stretchCpuMaxMs: stretches.take(),
     eventLoopP99Ms: delay.percentile(99) / 1e6,
     heapUsedBytes: process.memoryUsage().heapUsed,
   });

@@ -114,6 +114,12 @@ async function measure(group: MemberGroup, hosts: readonly TestHost[]): Promise<
       unit: "ms",
     },
     { what: "the same while a manager joins", value: whileJoining.eventLoopMaxMs, unit: "ms" },
+    {
+      what: "the same, in its own CPU time",
+      value: whileJoining.stretchCpuMaxMs,
+      unit: "ms",
+      atMost: 10,
+    },
     { what: "a killed manager is back and caught up", value: restart, unit: "s", atMost: 10 },
     {
       what: "resident memory of a manager, largest",

@@ -46,6 +46,8 @@ export interface MemberReport {
   readonly voters: number;
   readonly objects: number;
   readonly eventLoopMaxMs: number;
+  /** The same in the thread's CPU time, which other processes do not take part in. */
+  readonly stretchCpuMaxMs: number;
   readonly eventLoopP99Ms: number;
   readonly heapUsedBytes: number;
 }

@@ -40,3 +40,28 @@ export async function measureStretches(work: () => Promise<void>): Promise<Stret
   const at = (part: number): number => cpu[Math.floor((cpu.length - 1) * part)] ?? 0;
   return { cpuMaxMs: at(1), cpuP999Ms: at(0.999), wallMaxMs };
 }
+
+/** Watches an event loop that has pauses: each millisecond, how much of the thread's CPU time went by. */
+export class StretchWatch {
+  #longestMs = 0;
+  #lastMs = threadCpuMs();
+
+  /** Begins; the timer does not keep the process alive. */
+  start(): void {
+    setInterval(() => this.#look(), 1).unref();
+  }
+
+  /** CPU time of the longest stretch since the last call, ms; up to 1 ms of other turns before it counts too. */
+  take(): number {
+    this.#look();
+    const longest = this.#longestMs;
+    this.#longestMs = 0;
+    return longest;
+  }
+
+  #look(): void {
+    const nowMs = threadCpuMs();
+    this.#longestMs = Math.max(this.#longestMs, nowMs - this.#lastMs);
+    this.#lastMs = nowMs;
+  }
+}

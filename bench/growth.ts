@@ -1,0 +1,174 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { must } from "../src/base/assert.ts";
+import { errorMessage } from "../src/base/errors.ts";
+import { skep, TestCluster, tasksOf } from "../test/support/test-cluster.ts";
+import type { TestDaemon } from "../test/support/test-daemon.ts";
+import { until } from "../test/support/until.ts";
+import { webImage } from "../test/support/web-image.ts";
+import { programPath } from "./member-process.ts";
+import type { MemorySample } from "./memory-probe.ts";
+
+// A manager and a worker under churn for some minutes: what they hold after a collection must not grow.
+// Usage: growth [--seconds 600] [--json FILE]
+
+const { values: options } = parseArgs({
+  options: { seconds: { type: "string", default: "600" }, json: { type: "string" } },
+});
+/** Rounds before the first sample: caches fill, code is compiled. */
+const warmUpRounds = 5;
+const roundsPerSample = 3;
+
+const figures = [
+  ["heapBytes", 1e3, "kB"],
+  ["externalBytes", 1e3, "kB"],
+  ["residentBytes", 1e3, "kB"],
+  ["handles", 1, ""],
+  ["files", 1, ""],
+] as const;
+
+interface Sample extends MemorySample {
+  readonly round: number;
+  readonly daemon: "manager" | "worker";
+}
+
+const folder = mkdtempSync(join(tmpdir(), "skep-growth-"));
+let cluster: TestCluster | undefined;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void leave());
+try {
+  await main(Number(options.seconds) * 1000);
+} catch (error) {
+  process.stderr.write(`the bench failed: ${errorMessage(error)}\n`);
+  process.exitCode = 1;
+} finally {
+  await cluster?.destroy();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function main(durationMs: number): Promise<void> {
+  print(`Node ${process.version}, load average ${loadavg()[0]?.toFixed(1)}`);
+  process.env["SKEP_MEMORY_PROBE"] = folder;
+  process.env["NODE_OPTIONS"] = `--import ${pathToFileURL(programPath("memory-probe")).href}`;
+  cluster = await TestCluster.create({ managers: 1, workers: 1, images: [webImage("1")] });
+  const samples: Sample[] = [];
+  const endMs = performance.now() + durationMs;
+  for (let round = 0; performance.now() < endMs; round += 1) {
+    await churn(cluster, round);
+    if (round < warmUpRounds || round % roundsPerSample !== 0) continue;
+    samples.push({ round, daemon: "manager", ...(await sampleOf(cluster.first)) });
+    const worker = must(cluster.workers[0], "the worker");
+    samples.push({ round, daemon: "worker", ...(await sampleOf(worker)) });
+    for (const sample of samples.slice(-2)) print(line(sample));
+  }
+  for (const daemon of ["manager", "worker"] as const) {
+    const own = samples.filter((sample) => sample.daemon === daemon);
+    for (const [what, divisor, unit] of figures) {
+      const values = own.map((sample): [number, number] => [sample.round, sample[what]]);
+      const perRound = slope(values) / divisor;
+      print(`${daemon}: ${what} ${perRound.toFixed(3)} ${unit} a round`.trim());
+    }
+  }
+  if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(samples, null, 2));
+}
+
+// A service made, watched, changed, scaled and removed, with a secret of its own.
+async function churn({ first }: TestCluster, round: number): Promise<void> {
+  const name = `churn-${round}`;
+  const stop = [opened(first, "/events"), opened(first, "/events?filters=%7B%7D")];
+  await skep(first, "config", "create", name, "/etc/hostname");
+  await skep(first, "service", "create", "-d", "--name", name, "--replicas", "4", "skep-web:1");
+  await running(first, name, 4);
+  stop.push(opened(first, `/services/${name}/logs?stdout=1&stderr=1&follow=1`));
+  await skep(first, "service", "update", "-d", "--env-add", `ROUND=${round}`, name);
+  await until("the update", 60_000, async () => {
+    const tasks = await tasksOf(first, name);
+    return tasks.filter((task) => isUpdated(task, round)).length === 4;
+  });
+  await skep(first, "service", "scale", "-d", `${name}=1`);
+  await running(first, name, 1);
+  for (const path of ["/info", "/nodes", "/services", "/tasks", "/version"]) {
+    await first.api("GET", path);
+  }
+  for (const close of stop) close();
+  await skep(first, "service", "rm", name);
+  await skep(first, "config", "rm", name);
+  await until("no task", 60_000, async () => {
+    const answer = await first.api("GET", "/tasks");
+    return Array.isArray(answer.body) && answer.body.length === 0;
+  });
+}
+
+async function running(first: TestDaemon, name: string, count: number): Promise<void> {
+  await until(`${count} tasks of ${name}`, 60_000, async () => {
+    const tasks = (await tasksOf(first, name)).filter(
+      ({ DesiredState }) => DesiredState === "running",
+    );
+    const up = tasks.filter(({ Status }) => Status.State === "running");
+    return tasks.length === count && up.length === count;
+  });
+}
+
+function isUpdated(task: Awaited<ReturnType<typeof tasksOf>>[number], round: number): boolean {
+  const env = task.Spec.ContainerSpec?.Env ?? [];
+  return task.Status.State === "running" && env.includes(`ROUND=${round}`);
+}
+
+/** A stream that is read until it is closed by the returned function. */
+function opened(daemon: TestDaemon, path: string): () => void {
+  const call = request({ socketPath: daemon.socket, path }, (answer) => {
+    answer.resume();
+    answer.on("error", () => {});
+  });
+  call.on("error", () => {});
+  call.end();
+  return () => call.destroy();
+}
+
+async function sampleOf(daemon: TestDaemon): Promise<MemorySample> {
+  await pause(2_000); // what was let go is closed
+  const pid = must(daemon.pid, "a running daemon");
+  const path = join(folder, `${pid}.json`);
+  rmSync(path, { force: true });
+  daemon.signal("SIGUSR2");
+  return await until("a sample", 30_000, () => {
+    try {
+      return JSON.parse(readFileSync(path, "utf8")) as MemorySample;
+    } catch {
+      return undefined; // not written yet
+    }
+  });
+}
+
+/** Least squares. */
+function slope(points: readonly (readonly [number, number])[]): number {
+  const mean = (at: 0 | 1): number =>
+    points.reduce((sum, point) => sum + point[at], 0) / points.length;
+  const [meanX, meanY] = [mean(0), mean(1)];
+  let above = 0;
+  let below = 0;
+  for (const [x, y] of points) {
+    above += (x - meanX) * (y - meanY);
+    below += (x - meanX) ** 2;
+  }
+  return above / below;
+}
+
+function line({ round, daemon, ...sample }: Sample): string {
+  const mb = (bytes: number): string => (bytes / 1e6).toFixed(2);
+  const { heapBytes, externalBytes, residentBytes, handles, files } = sample;
+  return `${round} ${daemon}: heap ${mb(heapBytes)}, external ${mb(externalBytes)}, resident ${mb(residentBytes)} MB, ${handles} handles, ${files} files`;
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function leave(): Promise<never> {
+  await cluster?.destroy();
+  process.exit(130);
+}
