@@ -112,10 +112,11 @@ export function makeCluster(
   };
 }
 
-// Whoever begins must be able to sign: an external CA may take over afterwards.
+// Whoever begins must be able to sign: the first certificate is made here. An external CA alone is taken as Docker takes it: the
+// root is made here too, and all certificates after the first are asked of that CA, which must sign for this root.
 function rootOf({ ca }: ClusterSpecInput, nowMs: number): RootCaPem {
   const [certificate, key] = [textOf(ca?.signingCaCert), textOf(ca?.signingCaKey)];
-  if (key === "" && (certificate !== "" || (ca?.externalCas ?? []).length > 0)) {
+  if (key === "" && certificate !== "") {
     throw new ClusterError(
       "INVALID_ARGUMENT",
       "a swarm begins with a root whose key it has: give ca-cert and ca-key, or neither; afterwards `swarm ca --rotate --ca-cert … --external-ca …` hands the signing over",

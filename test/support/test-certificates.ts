@@ -28,6 +28,11 @@ export class TestCa {
     this.rootPem = this.#read("root.crt");
   }
 
+  /** The root's key, for programs that sign in its place. */
+  get rootKeyPem(): string {
+    return this.#read("root.key");
+  }
+
   /** `addresses` (IP) are names of the certificate, for programs that verify them. */
   identity(
     nodeId: string,
