@@ -11,7 +11,9 @@ export interface LogFlags {
   /** Whether to show what the log driver adds to a line. */
   readonly details?: boolean;
   /** Turns what names the source of a line into what is shown before it; absent for one container's log. */
-  readonly prefix?: (details: ReadonlyMap<string, string>) => string;
+  readonly prefix?: (details: ReadonlyMap<string, string>) => Promise<string>;
+  /** Of several tasks: their lines are shown in the order of their times, unless following. */
+  readonly merged?: boolean;
   /** The output is not framed. */
   readonly tty?: boolean;
 }
@@ -24,23 +26,26 @@ export async function copyLogs(session: Session, path: string, flags: LogFlags):
   const time = (flag: string, text: string | undefined): number | undefined =>
     text === undefined ? undefined : timeSeconds(flag, text, session.now());
   const { prefix, timestamps = false, details = false } = flags;
+  const isOrdered = flags.merged === true && flags.tty !== true && flags.follow !== true;
   const query = {
     stdout: 1,
     stderr: 1,
     follow: flags.follow ? 1 : 0,
     tail: flags.tail,
-    timestamps: timestamps ? 1 : 0,
+    timestamps: timestamps || isOrdered ? 1 : 0,
     details: prefix === undefined && !details ? 0 : 1,
     since: time("--since", flags.since),
     until: time("--until", flags.until),
   };
   const body = await session.client.stream("GET", path, { query }, session.interrupted);
   try {
-    for await (const frame of frames(body, flags.tty === true)) {
+    const read = frames(body, flags.tty === true);
+    for await (const frame of isOrdered ? inTimeOrder(read) : read) {
+      const data = isOrdered && !timestamps ? withoutTime(frame.data) : frame.data;
       const text =
         prefix === undefined
-          ? frame.data
-          : prefixed(frame.data.toString(), { timestamps, details }, prefix);
+          ? data
+          : await prefixed(data.toString(), { timestamps, details }, prefix);
       (frame.stream === "stderr" ? process.stderr : process.stdout).write(text);
     }
   } catch (error) {
@@ -65,18 +70,61 @@ export async function* frames(body: Readable, raw: boolean): AsyncGenerator<Fram
     while (rest.length >= 8) {
       const size = rest.readUInt32BE(4);
       if (rest.length < 8 + size) break;
-      yield { stream: rest[0] === 1 ? "stdout" : "stderr", data: rest.subarray(8, 8 + size) };
+      const [stream, data] = [rest[0], rest.subarray(8, 8 + size)];
       rest = rest.subarray(8 + size);
+      // The daemon's own word that it cannot go on, or that not all is there.
+      if (stream === 3) throw new Error(`error from daemon in stream: ${data.toString().trim()}`);
+      yield { stream: stream === 1 ? "stdout" : "stderr", data };
     }
   }
 }
 
-/** Pure: "[time] key=value,… text" with what `prefix` makes of the source before the text, and the other details if asked for. */
-export function prefixed(
+/** Lines held back to put them in order, in bytes: what is beyond begins a new order. */
+const orderedBytesMax = 64 * 1024 * 1024;
+
+/** The frames in the order of the times they begin with, equal ones as they came; a failure of the source comes after them. */
+export async function* inTimeOrder(
+  source: AsyncIterable<Frame>,
+  bytesMax: number = orderedBytesMax,
+): AsyncGenerator<Frame, void, void> {
+  let waiting: (readonly [time: string, frame: Frame])[] = [];
+  let bytes = 0;
+  let problem: unknown;
+  const take = (): Frame[] => {
+    const inOrder = waiting.sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
+    waiting = [];
+    bytes = 0;
+    return inOrder.map(([, frame]) => frame);
+  };
+  try {
+    for await (const frame of source) {
+      waiting.push([timeOf(frame.data), frame]);
+      bytes += frame.data.length;
+      if (bytes > bytesMax) yield* take();
+    }
+  } catch (error) {
+    problem = error;
+  }
+  yield* take();
+  if (problem !== undefined) throw problem;
+}
+
+// With always nine digits after the second, so texts sort as times.
+function timeOf(data: Buffer): string {
+  const end = data.indexOf(" ");
+  return end < 0 ? "" : data.toString("latin1", 0, end);
+}
+
+function withoutTime(data: Buffer): Buffer {
+  return data.subarray(data.indexOf(" ") + 1);
+}
+
+/** "[time] key=value,… text" with what `prefix` makes of the source before the text, and the other details if asked for. */
+export async function prefixed(
   line: string,
   { timestamps, details: shown }: { readonly timestamps: boolean; readonly details: boolean },
-  prefix: (details: ReadonlyMap<string, string>) => string,
-): string {
+  prefix: (details: ReadonlyMap<string, string>) => Promise<string>,
+): Promise<string> {
   const match = /^(\S+ )?(\S*com\.docker\.swarm\.task\.id=\S*) ([\s\S]*)$/.exec(line);
   if (match === null || timestamps !== (match[1] !== undefined)) return line;
   const [, time = "", pairs = "", text = ""] = match;
@@ -88,7 +136,7 @@ export function prefixed(
   );
   const others = pairs.split(",").filter((pair) => !pair.startsWith("com.docker.swarm."));
   const extra = shown && others.length > 0 ? `${others.join(",")} ` : "";
-  return `${time}${prefix(details)}    | ${extra}${text}`;
+  return `${time}${await prefix(details)}    | ${extra}${text}`;
 }
 
 /** A time or a duration before now, in seconds since 1970. INVALID_ARGUMENT names the flag. */

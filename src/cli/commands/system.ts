@@ -137,5 +137,7 @@ async function info(
 function eventLine({ Type, Action, Actor, timeNano }: EventJson): string {
   const attributes = Object.entries(Actor.Attributes).map(([key, value]) => `${key}=${value}`);
   const suffix = attributes.length === 0 ? "" : ` (${attributes.join(", ")})`;
-  return `${new Date(timeNano / 1e6).toISOString()} ${Type} ${Action} ${Actor.ID}${suffix}`;
+  // Always nine digits after the second, as docker's.
+  const time = new Date(timeNano / 1e6).toISOString().replace("Z", "000000Z");
+  return `${time} ${Type} ${Action} ${Actor.ID}${suffix}`;
 }

@@ -23,6 +23,8 @@ export interface ServiceLogOptions {
   raw?: boolean;
 }
 
+const taskIdKey = "com.docker.swarm.task.id";
+
 /** `service logs`: of a service, else of the task of that id. */
 export async function showLogs(
   session: Session,
@@ -31,24 +33,37 @@ export async function showLogs(
 ): Promise<void> {
   const { path, tasks, tty } = await findSource(session, name);
   const { resolve, taskIds, trunc, raw, ...flags } = options;
-  const names = resolve ? await objectNames(session) : noNames;
-  const prefix: LogFlags["prefix"] = (details) =>
-    sourceLabel(details, tasks, names, { resolve, taskIds, trunc });
+  let names = resolve ? await objectNames(session) : noNames;
+  const known = new Map(tasks.map((task) => [task.ID, task] as const));
+  const asked = new Set<string>();
+  // What is followed may come from tasks, and nodes, that were not there in the beginning.
+  const learn = async (taskId: string): Promise<void> => {
+    if (!resolve || known.has(taskId) || asked.has(taskId)) return;
+    asked.add(taskId);
+    const task = await session.client.get<TaskJson>(`/tasks/${taskId}`).catch(() => undefined);
+    if (task === undefined) return;
+    known.set(taskId, task);
+    if (!names.nodes.has(task.NodeID ?? "")) names = await objectNames(session);
+  };
+  const prefix: LogFlags["prefix"] = async (details) => {
+    await learn(details.get(taskIdKey) ?? "");
+    return sourceLabel(details, known, names, { resolve, taskIds, trunc });
+  };
   const framed = raw === true || tty ? {} : { prefix };
-  await copyLogs(session, path, { ...flags, tty, ...framed });
+  await copyLogs(session, path, { ...flags, tty, merged: true, ...framed });
 }
 
 /** Pure: "web.1.4xmq1v2dgexl@node-a", from what names the source of a line. */
 export function sourceLabel(
   details: ReadonlyMap<string, string>,
-  tasks: readonly TaskJson[],
+  tasks: ReadonlyMap<string, TaskJson>,
   names: ObjectNames,
   options: { readonly resolve: boolean; readonly taskIds: boolean; readonly trunc: boolean },
 ): string {
-  const taskId = details.get("com.docker.swarm.task.id") ?? "";
+  const taskId = details.get(taskIdKey) ?? "";
   const nodeId = details.get("com.docker.swarm.node.id") ?? "";
   const short = (id: string): string => (options.trunc ? shortId(id) : id);
-  const task = tasks.find(({ ID }) => ID === taskId);
+  const task = tasks.get(taskId);
   const node = names.nodes.get(nodeId) ?? short(nodeId);
   if (!options.resolve || task === undefined) return `${short(taskId)}@${node}`;
   const label = taskLabel(task, names.services);

@@ -4,7 +4,7 @@ import { elapsedInWords } from "../../../src/base/elapsed.ts";
 import { formatList } from "../../../src/cli/format/list.ts";
 import { formatTable } from "../../../src/cli/format/table.ts";
 import { formatBytes, parseTime, shortId } from "../../../src/cli/format/units.ts";
-import { type Frame, frames, prefixed, timeSeconds } from "../../../src/cli/logs.ts";
+import { type Frame, frames, inTimeOrder, prefixed, timeSeconds } from "../../../src/cli/logs.ts";
 import { sourceLabel } from "../../../src/cli/service/logs.ts";
 import { filterQuery } from "../../../src/cli/session.ts";
 import { taskRows } from "../../../src/cli/tasks.ts";
@@ -213,22 +213,67 @@ describe("logs", () => {
     ]);
   });
 
+  describe("in order of time", () => {
+    const line = (time: string, text = "x") => ({
+      stream: "stdout" as const,
+      data: Buffer.from(`${time} ${text}`),
+    });
+    const orderOf = async (lines: AsyncIterable<ReturnType<typeof line>>, bytesMax = 1000) => {
+      const seen: string[] = [];
+      try {
+        for await (const { data } of inTimeOrder(lines, bytesMax)) seen.push(data.toString());
+      } catch (error) {
+        seen.push(String(error));
+      }
+      return seen;
+    };
+    async function* given(...lines: ReturnType<typeof line>[]) {
+      yield* lines;
+    }
+    async function* broken() {
+      yield line("2");
+      yield line("1");
+      throw new Error("gone");
+    }
+
+    it("puts lines of several tasks in order, equal times as they came", async () => {
+      const lines = given(line("2", "a"), line("3"), line("2", "b"), line("1"));
+      assert.deepEqual(await orderOf(lines), ["1 x", "2 a", "2 b", "3 x"]);
+    });
+    it("holds back no more than its limit", async () => {
+      const lines = given(line("2"), line("1"), line("0"));
+      assert.deepEqual(await orderOf(lines, 5), ["1 x", "2 x", "0 x"]);
+    });
+    it("shows what came before a failure", async () => {
+      assert.deepEqual(await orderOf(broken()), ["1 x", "2 x", "Error: gone"]);
+    });
+  });
+
+  it("ends with what the daemon says of its own", async () => {
+    const text = "Error grabbing logs: node n2 is not available\n";
+    const header = Buffer.from([3, 0, 0, 0, 0, 0, 0, text.length]);
+    await assert.rejects(read([header, Buffer.from(text)]), /in stream: .*node n2 is not/);
+  });
+
   const details =
     "com.docker.swarm.node.id=node1,com.docker.swarm.service.id=svc1,com.docker.swarm.task.id=t1";
-  const prefix = (map: ReadonlyMap<string, string>): string =>
+  const prefix = async (map: ReadonlyMap<string, string>): Promise<string> =>
     map.get("com.docker.swarm.task.id") ?? "?";
   const plain = { timestamps: false, details: false };
   const timed = { timestamps: true, details: false };
-  it("shows what a log driver adds only when asked for it", () => {
+  it("shows what a log driver adds only when asked for it", async () => {
     const line = `${details},color=red hi\n`;
-    assert.equal(prefixed(line, plain, prefix), "t1    | hi\n");
-    assert.equal(prefixed(line, { ...plain, details: true }, prefix), "t1    | color=red hi\n");
+    assert.equal(await prefixed(line, plain, prefix), "t1    | hi\n");
+    assert.equal(
+      await prefixed(line, { ...plain, details: true }, prefix),
+      "t1    | color=red hi\n",
+    );
   });
 
-  it("shows where a line comes from, after its time", () => {
-    assert.equal(prefixed(`${details} hello you\n`, plain, prefix), "t1    | hello you\n");
-    assert.equal(prefixed(`T ${details} hi\n`, timed, prefix), "T t1    | hi\n");
-    assert.equal(prefixed("plain text\n", plain, prefix), "plain text\n");
+  it("shows where a line comes from, after its time", async () => {
+    assert.equal(await prefixed(`${details} hello you\n`, plain, prefix), "t1    | hello you\n");
+    assert.equal(await prefixed(`T ${details} hi\n`, timed, prefix), "T t1    | hi\n");
+    assert.equal(await prefixed("plain text\n", plain, prefix), "plain text\n");
   });
 
   it("names task and node", () => {
@@ -237,7 +282,7 @@ describe("logs", () => {
       ["com.docker.swarm.node.id", "node1"],
     ]);
     const label = (options: object): string =>
-      sourceLabel(map, [aTask()], names, {
+      sourceLabel(map, new Map([[aTask().ID, aTask()]]), names, {
         resolve: true,
         taskIds: true,
         trunc: true,
