@@ -12,7 +12,7 @@ export type OnHandMade = (
 
 /** What one hand-made container needs of the node. */
 export interface HandMadeDeps extends RunDeps {
-  readonly records: RecordStore;
+  readonly records: Pick<RecordStore, "save" | "remove">;
   readonly onEvent: OnHandMade;
   readonly onRemoved: (id: string) => void;
   readonly clock: Clock;

@@ -2,13 +2,25 @@ import { errorMessage } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { ContainerRuntime } from "../../runtime/container-runtime.ts";
 import type { ContainerSpec } from "../../runtime/container-spec.ts";
+import type { ReusableContainers } from "../../runtime/reusable-containers.ts";
 import type { ContainerVolumes } from "./container-volumes.ts";
 import type { HandMadeRecord } from "./hand-made-record.ts";
 import { type LaunchNetworkDeps, openNetwork } from "./launch-network.ts";
 import { planLaunch } from "./plan-launch.ts";
 
+/** What one container needs of the runtime. */
+export type HandMadeRuntime = Pick<
+  ContainerRuntime,
+  "find" | "info" | "spec" | "wait" | "stop" | "kill" | "remove" | "exec"
+> & {
+  readonly reusable: Pick<
+    ReusableContainers,
+    "launch" | "reset" | "pause" | "unpause" | "isPaused"
+  >;
+};
+
 export interface RunDeps extends LaunchNetworkDeps {
-  readonly runtime: ContainerRuntime;
+  readonly runtime: HandMadeRuntime;
   readonly volumes: ContainerVolumes;
   readonly log: Logger;
 }
