@@ -58,7 +58,7 @@ export function readBind(text: string): Mount {
   const unknown = words.find((word) => !known.includes(word) && !propagations.includes(word));
   if (unknown !== undefined) throw badRequest(`invalid mode: ${unknown} in '${text}'`);
   const common = {
-    target: posix.normalize(target),
+    target: posix.resolve(target),
     readOnly: words.includes("ro"),
     consistency: "",
   };
