@@ -10,27 +10,15 @@ export const reasons: readonly { readonly command: RegExp; readonly why: string 
   },
   { command: /swarm update --cert-expiry/, why: names },
   { command: /swarm join/, why: "ours says what is wrong with the token" },
-  {
-    command: /--filter nonsense/,
-    why: "the words are those of Docker Engine 28; the one compared with is older",
-  },
   { command: /--availability often/, why: names },
   { command: /node demote/, why: names },
   { command: /image inspect nosuch/, why: "the CLI asks newer daemons in another way" },
   { command: /^pull /, why: "the words of Node's network errors instead of Go's" },
-  {
-    command: /network create -d overlay back/,
-    why: "ours is agreed on by the managers, so that two of them cannot take one name at a time; hence the code of the agreement",
-  },
   { command: /network create/, why: names },
-  { command: /(secret|config) create a/, why: names },
+  { command: /(secret|config) create (a|--driver)/, why: names },
   {
     command: /--template-driver jinja/,
     why: "Docker Engine takes any driver, and tasks that use the config are rejected later; ours refuses it at once",
-  },
-  {
-    command: /volume create -d nosuch/,
-    why: "there are no volume plugins: ours says what there is",
   },
   { command: /service (create|update)/, why: names },
   { command: /^swarm leave$/, why: "the text ends in the words of Docker Engine 28" },

@@ -33,7 +33,7 @@ export function differencesPage(
     "",
     "Made by `make compatibility`: the stock docker CLI 28 sends the commands of `test/integration/docker-cli` to a real",
     "dockerd (Debian's 20.10) and to skepd, both with two nodes; exit codes and, for commands that fail, what they say are compared.",
-    "Ids, addresses and times are left out of the comparison.",
+    "Ids, addresses, times and whether a message begins with a capital are left out of the comparison.",
     "",
     `${summary}.`,
     "",
@@ -74,7 +74,8 @@ export function plain(text: string): string {
     .join(" ")
     .replace(/\b[a-z0-9]{25}\b/g, "ID")
     .replace(/\b[0-9a-f]{64}\b/g, "DIGEST")
-    .replace(/\b\d+\.\d+\.\d+\.\d+(:\d+)?\b/g, "ADDRESS");
+    .replace(/\b\d+\.\d+\.\d+\.\d+(:\d+)?\b/g, "ADDRESS")
+    .replace(/(?<=daemon: )[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
 }
 
 function cell(text: string): string {

@@ -262,14 +262,26 @@ function buildMounts(input: OciSpecInput): OciMount[] {
       options: ["nosuid", "noexec", "nodev"],
     },
     { ...tmpfs("/dev/shm", ["nosuid", "noexec", "nodev", "mode=1777", shmSize]), source: "shm" },
-    bind(etcPaths.resolvConf, "/etc/resolv.conf", false),
-    bind(etcPaths.hostname, "/etc/hostname", false),
-    bind(etcPaths.hosts, "/etc/hosts", false),
   ];
   if (spec.init && host.initPath !== undefined) {
     mounts.push(bind(host.initPath, initPathInContainer, true));
   }
-  const own = [...spec.mounts.map(userMount), ...fileMounts(input)];
+  const etcFiles = [
+    bind(etcPaths.resolvConf, "/etc/resolv.conf", false),
+    bind(etcPaths.hostname, "/etc/hostname", false),
+    bind(etcPaths.hosts, "/etc/hosts", false),
+  ];
+  // Over somebody's /etc, too; but in one that is read-only no place for them can be made.
+  const isFixed = spec.mounts.some(
+    ({ target, readOnly }) => readOnly && validateTarget(target) === "/etc",
+  );
+  if (isFixed) mounts.push(...etcFiles);
+  const wanted = [...spec.mounts.map(userMount), ...fileMounts(input)];
+  const taken = new Set(wanted.map((mount) => mount.destination));
+  const own = [
+    ...(isFixed ? [] : etcFiles.filter((mount) => !taken.has(mount.destination))),
+    ...wanted,
+  ];
   const covered = new Set(own.map((mount) => mount.destination));
   // A mount above another must come first, or it would hide it.
   const ordered = own.sort((a, b) => depth(a.destination) - depth(b.destination));
@@ -317,8 +329,8 @@ function bind(source: string, destination: string, readOnly: boolean): OciMount 
 }
 
 function validateTarget(target: string): string {
-  const path = posix.normalize(target);
-  if (!path.startsWith("/") || path === "/") {
+  const path = posix.normalize(`${target}/`).slice(0, -1);
+  if (!path.startsWith("/")) {
     throw new ClusterError(
       "INVALID_ARGUMENT",
       `mount target "${target}" must be an absolute path below /`,

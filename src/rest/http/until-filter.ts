@@ -14,7 +14,7 @@ export function untilFilterMs(filters: Filters, nowMs: number): number {
   if (values.length > 1) throw badRequest("more than one until filter specified");
   if (/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(text)) return nowMs - durationMs(text);
   const ms = /^\d{1,12}(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-  if (Number.isNaN(ms)) throw badRequest(`invalid filter 'until=${text}'`);
+  if (Number.isNaN(ms)) throw badRequest(`failed to parse value as time or duration: "${text}"`);
   return ms;
 }
 

@@ -24,7 +24,7 @@ describe("the page of differences", () => {
   ];
   for (const { name, theirs, ours, want } of cases) {
     it(`has ${want} rows for ${name}`, () => {
-      const step = { run: "volume create -d nosuch bad" };
+      const step = { run: "network create -d nosuch bad" };
       const groups = [{ title: "g", steps: [step] }];
       const page = differencesPage(groups, new Map([[step, theirs]]), new Map([[step, ours]]));
       assert.match(
@@ -39,5 +39,9 @@ describe("the page of differences", () => {
     const text =
       "node abcdefghijklmnopqrstuvwxy at 10.0.0.1:2377 is gone\n\nUsage: docker node ls\n";
     assert.equal(plain(text), "node ID at ADDRESS is gone");
+    assert.equal(
+      plain("Error response from daemon: Invalid x"),
+      "Error response from daemon: invalid x",
+    );
   });
 });

@@ -131,12 +131,49 @@ describe("OCI spec", () => {
         ],
       },
       pick: ({ mounts }) =>
-        mounts.slice(-3).map(({ destination, options }) => [destination, ...options]),
+        mounts
+          .filter(({ destination }) => /^\/a|hosts$/.test(destination))
+          .map(({ destination, options }) => [destination, ...options]),
       want: [
         ["/a", "nosuid", "nodev", "noexec", "rw", "size=1m"],
         ["/a/b", "rbind", "ro", "rprivate"],
         ["/etc/hosts", "rbind", "ro", "rslave"],
       ],
+    },
+    {
+      name: "puts our own files over somebody's /etc",
+      given: {
+        mounts: [{ type: "bind", source: "/h/etc", target: "/etc/", readOnly: false, options: [] }],
+      },
+      pick: ({ mounts }) => mounts.slice(-4).map(({ destination }) => destination),
+      want: ["/etc", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts"],
+    },
+    {
+      name: "leaves somebody's read-only /etc as it is",
+      given: {
+        mounts: [{ type: "bind", source: "/h/etc", target: "/etc", readOnly: true, options: [] }],
+      },
+      pick: ({ mounts }) => mounts.at(-1)?.destination,
+      want: "/etc",
+    },
+    {
+      name: "binds a folder alone, and lets mounts spread when asked to",
+      given: {
+        mounts: [
+          {
+            type: "bind",
+            source: "/h",
+            target: "/h",
+            readOnly: false,
+            options: ["bind", "rslave"],
+          },
+        ],
+      },
+      pick: ({ mounts, linux }) => [
+        mounts.find(({ destination }) => destination === "/h")?.options,
+        linux.rootfsPropagation,
+      ],
+      want: [["rw", "bind", "rslave"], "rslave"],
     },
     {
       name: "runs under an init",
