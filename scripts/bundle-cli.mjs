@@ -3,26 +3,28 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import nodeModule, { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
 import { build } from "esbuild";
 
-const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), "dist");
-const bundle = join(folder, "skep/skep.cjs");
+// Usage: bundle-cli.mjs [folder of the build [file to make]]
+const [built = join(dirname(dirname(fileURLToPath(import.meta.url))), "dist"), file] =
+  process.argv.slice(2).filter((word) => word !== "--run");
+const bundle = resolve(file ?? join(built, "skep/skep.cjs"));
 const codeOf = `${bundle}.code`;
 // What a command line has no business with; each would cost more than all the rest.
 const tooHeavy = /node_modules\/(@grpc|protobufjs|pino|koffi|level|node-forge)\//;
 
-if (process.argv[2] === "--run") {
+if (process.argv.includes("--run")) {
   keepCode();
 } else {
-  rmSync(dirname(bundle), { recursive: true, force: true });
+  rmSync(codeOf, { force: true });
   await makeBundle();
   // In a process of its own: the code that V8 keeps is that of the functions a run has used.
   const { status } = spawnSync(
     process.execPath,
-    [fileURLToPath(import.meta.url), "--run", "service", "create", "--help"],
+    [fileURLToPath(import.meta.url), built, bundle, "--run"],
     { stdio: ["ignore", "ignore", "inherit"] },
   );
   if (status !== 0) throw new Error(`no code was kept for ${bundle}: exit code ${status}`);
@@ -30,7 +32,7 @@ if (process.argv[2] === "--run") {
 
 async function makeBundle() {
   const { metafile } = await build({
-    entryPoints: [join(folder, "src/cli/main.js")],
+    entryPoints: [join(built, "src/cli/main.js")],
     outfile: bundle,
     bundle: true,
     minify: true,
@@ -50,7 +52,7 @@ async function makeBundle() {
 function keepCode() {
   const script = new vm.Script(nodeModule.wrap(readFileSync(bundle, "utf8")), { filename: bundle });
   process.on("exit", () => writeFileSync(codeOf, script.createCachedData()));
-  process.argv.splice(2, 1);
+  process.argv.splice(2, Infinity, "service", "create", "--help");
   script.runInThisContext()({}, createRequire(bundle), {}, bundle, dirname(bundle));
 }
 

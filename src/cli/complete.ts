@@ -28,6 +28,10 @@ const sources: Readonly<Record<string, NameSource>> = {
       await session.client.get<{ Spec: { Labels?: Record<string, string> } }[]>("/services");
     return [...new Set(services.flatMap(({ Spec }) => Spec.Labels?.[label] ?? []))];
   },
+  volume: async (session) => {
+    const { Volumes } = await session.client.get<{ Volumes: Named[] | null }>("/volumes");
+    return (Volumes ?? []).flatMap(({ Name }) => Name ?? []);
+  },
   image: async (session) => {
     const images = await session.client.get<{ RepoTags: string[] }[]>("/images/json");
     return images.flatMap(({ RepoTags }) => RepoTags);
@@ -58,6 +62,11 @@ const flagValues: Readonly<Record<string, string | readonly string[]>> = {
   "--update-failure-action": ["pause", "continue", "rollback"],
   "--rollback-failure-action": ["pause", "continue"],
   "--restart-condition": ["none", "on-failure", "any"],
+  "--resolve-image": ["always", "changed", "never"],
+  "--rebalance": ["auto", "manual"],
+  "--schedule-overlap": ["skip", "queue", "replace"],
+  "--log-driver": ["json-file", "local", "none"],
+  "--template-driver": ["golang"],
   "--format": ["table", "json"],
 };
 

@@ -100,6 +100,14 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   "config ls": ["skep config ls -q"],
   "config inspect": ["skep config inspect --pretty site"],
   "config rm": ["skep config rm site"],
+  "volume create": [
+    "skep volume create data",
+    "skep volume create --label tier=db -o type=tmpfs -o device=tmpfs scratch",
+  ],
+  "volume ls": ["skep volume ls --filter dangling=true"],
+  "volume inspect": ["skep volume inspect -f '{{.Mountpoint}}' data"],
+  "volume rm": ["skep volume rm data"],
+  "volume prune": ["skep volume prune --force", "skep volume prune --all --force"],
   "image ls": ["skep image ls", "skep image ls --no-trunc nginx"],
   "image load": ["skep image load -i web.tar"],
   "image pull": ["skep image pull nginx:1.27"],
@@ -130,11 +138,23 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   completion: ["source <(skep completion bash)"],
 };
 
-/** Adds an `Examples:` part to the help of this command and of all below it. */
+/** What `skep --help` begins with; the commands are not loaded then. */
+const firstSteps: readonly string[] = [
+  "skep swarm init --advertise-addr 10.0.0.1",
+  "skep service create --name web --replicas 3 -p 8080:80 nginx:1.27",
+  "skep node ls",
+];
+const shownOfGroup = 4;
+
+/** Adds an `Examples:` part to the help of this command and of all below it; a noun shows the first example of its first verbs. */
 export function addExamples(command: Command, path: string): void {
-  const lines = examples[path];
-  if (lines !== undefined) {
-    command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+  const inner = command.commands.map((each) => `${path} ${each.name()}`.trim());
+  const lines =
+    examples[path] ??
+    (path === "" ? firstSteps : inner.flatMap((each) => examples[each]?.[0] ?? []));
+  if (lines.length > 0) {
+    const shown = inner.length > 0 ? lines.slice(0, shownOfGroup) : lines;
+    command.addHelpText("after", `\nExamples:\n${shown.map((line) => `  ${line}`).join("\n")}`);
   }
-  for (const inner of command.commands) addExamples(inner, `${path} ${inner.name()}`.trim());
+  for (const each of command.commands) addExamples(each, `${path} ${each.name()}`.trim());
 }

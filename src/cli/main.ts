@@ -4,6 +4,9 @@ import { exitCodeOf } from "./exit-code.ts";
 import { hostOf, makeProgram } from "./program.ts";
 import { problemText, type Session } from "./session.ts";
 
+const completionMs = 2_000;
+
+// No top-level await: the one file that this becomes is a script (docs/decisions/0019).
 void main(process.argv.slice(2));
 
 /** Exit codes as docker's: 0, 1 when the daemon says no, 125 for wrong flags (exit-code.ts). */
@@ -25,8 +28,6 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = report(error);
   }
 }
-
-const completionMs = 2_000;
 
 // For the scripts of `skep completion`: a candidate and its help a line.
 async function printCandidates(words: readonly string[], interrupted: AbortSignal): Promise<void> {

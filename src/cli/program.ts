@@ -43,6 +43,10 @@ const groups: readonly Group[] = [
     load: async () => (await import("./commands/file-object.ts")).addConfigCommands,
   },
   {
+    words: { volume: "Manage the volumes of this node" },
+    load: async () => (await import("./commands/volume.ts")).addVolumeCommands,
+  },
+  {
     words: {
       image: "Manage the images of this node",
       images: "List images",

@@ -49,6 +49,15 @@ describe("what is defined of every command", () => {
     }
   }
 
+  it("shows examples for skep itself and for each noun", async () => {
+    for (const line of ["--help", "service --help", "swarm", "volume"]) {
+      const daemon = await ControlDaemon.start();
+      const { output } = await daemon.skep(...line.split(" "));
+      await daemon.stop();
+      assert.match(output, /\nExamples:\n {2}skep \S/, line);
+    }
+  });
+
   it("lists by --filter and --format, with --quiet and --no-trunc", () => {
     const missing = all.filter(isList).flatMap(({ path, command }) => {
       const wanted = ["--filter", "--format", "--quiet"];

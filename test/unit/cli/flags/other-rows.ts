@@ -198,6 +198,20 @@ export const otherRows: Readonly<Record<string, OtherRows>> = {
   "network inspect": { rest: ["ingress"], rows: inspect },
   ...fileObjectRows("secret"),
   ...fileObjectRows("config"),
+  "volume create": {
+    rest: ["v1"],
+    rows: {
+      "--driver": { none: "nodes know their drivers: see test/integration/bad-values.test.ts" },
+      "--label": label,
+      "--opt": [bad("--opt", "=x", "key=value")],
+    },
+  },
+  "volume ls": { rest: [], rows: list },
+  "volume inspect": { rest: ["v1"], rows: inspect },
+  "volume prune": {
+    rest: [],
+    rows: { "--filter": [bad("--filter", "web", "key=value")] },
+  },
   "image ls": { rest: [], rows: list },
   "image load": { rest: [], rows: { "--input": [bad("--input", "/does/not/exist", file)] } },
   "image pull": {
