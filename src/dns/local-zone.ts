@@ -34,7 +34,8 @@ export function buildLocalZone(
 ): Zone {
   return buildZone({
     attachments: own.endpoints,
-    networks: networks.filter(({ hasNames }) => hasNames),
+    // One without names still counts: it may be the way out.
+    networks: networks.map((network) => ({ ...network, ingress: !network.hasNames })),
     endpoints: containers.flatMap(({ containerId, name, endpoints }) =>
       endpoints.map(({ networkId, address, aliases }) => ({
         networkId,

@@ -1,4 +1,4 @@
-import { parseSubnet } from "../base/ip.ts";
+import { macOf, parseSubnet } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
 import { bridgeGateway } from "./bridge-addresses.ts";
 import { type PublishedPort, planHostRules } from "./host-rules.ts";
@@ -50,7 +50,8 @@ export class HostNetwork {
         ? []
         : [`link add ${names.bridge} type bridge mcast_snooping 0`]),
       `addr replace ${address} dev ${names.bridge}`,
-      `link set ${names.bridge} up`,
+      // An address of its own: else it has that of some port, and every sandbox that knows it loses its way out with that port.
+      `link set ${names.bridge} address ${macOf(bridgeGateway(bridgeSubnet))} up`,
     ]);
     setSysctls(undefined, {
       "ipv4/ip_forward": "1",

@@ -3,24 +3,25 @@ import { createServer } from "node:net";
 import { errnoCode } from "../base/errors.ts";
 import type { PortProtocol } from "./network-state.ts";
 
-/**
- * Whether another program of this node holds the port on `address` (all addresses: 0.0.0.0), or the node has no
- * such address. SCTP cannot be asked.
- */
-export function portIsTaken(
-  protocol: PortProtocol,
+/** Whether another program of this node holds the port on all addresses. SCTP cannot be asked. */
+export async function portIsTaken(protocol: PortProtocol, port: number): Promise<boolean> {
+  if (protocol === "sctp") return false;
+  return (await bindFailure(protocol, port, "0.0.0.0")) === "EADDRINUSE";
+}
+
+/** The errno name that keeps this node from using the port on `address` now; undefined when nothing does. */
+export function bindFailure(
+  protocol: "tcp" | "udp",
   port: number,
-  address = "0.0.0.0",
-): Promise<boolean> {
-  if (protocol === "sctp") return Promise.resolve(false);
+  address: string,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const onError = (error: Error) =>
-      resolve(["EADDRINUSE", "EADDRNOTAVAIL"].includes(errnoCode(error) ?? ""));
+    const onError = (error: Error) => resolve(errnoCode(error));
     if (protocol === "tcp") {
       const server = createServer();
       server.once("error", onError);
       server.listen({ host: address, port, exclusive: true }, () => {
-        server.close(() => resolve(false));
+        server.close(() => resolve(undefined));
       });
     } else {
       const socket = createSocket("udp4");
@@ -29,7 +30,7 @@ export function portIsTaken(
         onError(error);
       });
       socket.bind({ address, port, exclusive: true }, () => {
-        socket.close(() => resolve(false));
+        socket.close(() => resolve(undefined));
       });
     }
   });

@@ -252,7 +252,83 @@ describe("local networks", function () {
     assert.match(await ask(pathOf("web"), host.ip, 8080), /^shop/);
   });
 
+  it("publishes UDP ports, also for an asker that goes on from its own port", async () => {
+    const endpoints = [{ network: "app", aliases: [] }];
+    const port: PortRequest = { containerPort: 5300, protocol: "udp", hostPort: 5353 };
+    const asker = `
+      const socket = require("dgram").createSocket("udp4");
+      socket.on("message", (data) => console.log(String(data)));
+      socket.bind(4000, () => setInterval(() => socket.send("?", 5353, "${host.ip}"), 50));`;
+    const child = outside.spawn(process.execPath, ["-e", asker], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    children.push(child);
+    const answered = (want: string) =>
+      new Promise<void>((resolve) => {
+        child.stdout?.on("data", (data) => {
+          if (String(data).includes(want)) resolve();
+        });
+      });
+    for (const name of ["udp1", "udp2"]) {
+      const { netnsPath } = await open(name, endpoints, [port]);
+      const server = `
+        const socket = require("dgram").createSocket("udp4");
+        socket.on("message", (_, peer) => socket.send("${name}", peer.port, peer.address));
+        socket.bind(5300);`;
+      const args = [`--net=${netnsPath}`, process.execPath, "-e", server];
+      const program = spawn("nsenter", args, { stdio: "inherit" });
+      children.push(program);
+      await answered(name);
+      program.kill("SIGKILL");
+      await node.call("close", idOf(name));
+    }
+    child.kill("SIGKILL");
+  });
+
+  it("has nothing half done, whenever it is killed", async () => {
+    await node.keepOnly([]);
+    for (let round = 0; round < 6; round += 1) {
+      // What is under way when it is killed fails, which is the point.
+      const name = `app${round}`;
+      const work = (async () => {
+        await node.call("create", { ...request, name });
+        const port: PortRequest = { containerPort: 80, protocol: "tcp", hostPort: 8100 + round };
+        const endpoint = { network: name, aliases: [] };
+        await Promise.all(["k1", "k2"].map((id) => open(id, [endpoint])));
+        await Promise.all([open("k3", [endpoint], [port]), node.call("close", idOf("k1"))]);
+        await node.call("connect", idOf("k2"), { network: "bridge", aliases: [] });
+        await node.keepOnly([]);
+        await node.call("remove", (await node.call("find", name)).id);
+      })().catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, round * 60));
+      await node.kill();
+      await work;
+      await startNode();
+      const known = new Set((await node.call("list")).map(({ bridge }) => bridge));
+      for (const id of ["k1", "k2", "k3"]) {
+        // Either all of it is there, or nothing.
+        const ports = await node.call("inspect", idOf(id));
+        if (ports.length > 0)
+          assert.equal(
+            await ask(paths.get(id) ?? join(folder, "run/netns-local", idOf(id)), outside.ip, 7000),
+            `outside ${host.ip}`,
+          );
+      }
+      await node.keepOnly([]);
+      assert.deepEqual(
+        (await links()).filter((link) => !known.has(link)),
+        [],
+      );
+      assert.deepEqual(await readdir(join(folder, "run/netns-local")), []);
+      assert.deepEqual(await readdir(join(folder, "data/sandboxes")), []);
+      const left = (await node.call("list")).find((one) => one.name === name);
+      if (left !== undefined) await node.call("remove", left.id);
+    }
+  });
+
   it("leaves nothing behind", async () => {
+    await open("web", [{ network: "app", aliases: [] }]);
+    await open("shop", [{ network: "app", aliases: [] }]);
     await node.keepOnly([idOf("web")]);
     assert.deepEqual(await readdir(join(folder, "run/netns-local")), [idOf("web")]);
     assert.equal(await ask(`/run/netns/${outside.name}`, host.ip, 8080), "");

@@ -33,9 +33,13 @@ export function portTakenText({ hostIp, hostPort }: BoundPort): string {
   return `Bind for ${hostIp}:${hostPort} failed: port is already allocated`;
 }
 
-/** Docker's text for a port that another program of this node has. */
-export function addressInUseText({ hostIp, hostPort, protocol }: BoundPort): string {
-  return `failed to bind host port for ${hostIp}:${hostPort}/${protocol}: address already in use`;
+/** Docker's text for a port that another program of this node has, or an address that the node has not. */
+export function bindFailureText(
+  { hostIp, hostPort, protocol }: BoundPort,
+  errno: "EADDRINUSE" | "EADDRNOTAVAIL",
+): string {
+  const why = errno === "EADDRINUSE" ? "address already in use" : "cannot assign requested address";
+  return `failed to bind host port for ${hostIp}:${hostPort}/${protocol}: ${why}`;
 }
 
 const everywhere = "0.0.0.0";

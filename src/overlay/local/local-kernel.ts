@@ -7,6 +7,7 @@ import { ipBatch, listLinks, nftApply, nftTable, setSysctls, tryIn } from "../ke
 import type { HostNames } from "../names.ts";
 import { makeNamespace, namespaceExists, removeNamespaceFile } from "../namespace-file.ts";
 import {
+  type BoundPort,
   gatewayEndpoint,
   type LocalEndpoint,
   type LocalNetwork,
@@ -25,6 +26,9 @@ export interface LocalKernelOptions {
   readonly log: Logger;
 }
 
+/** Published ports of one container whose UDP flows are forgotten. */
+const flowsMax = 64;
+
 /** Bridges, links, namespaces and rules of the local networks. It keeps nothing that the kernel could not tell again. */
 export class LocalKernel {
   readonly #options: LocalKernelOptions;
@@ -33,6 +37,8 @@ export class LocalKernel {
   readonly #bridges = new Set<string>();
   #script = "";
   #shown: string | undefined;
+  /** Whether a table that an earlier daemon left is gone for sure. */
+  #cleared = false;
 
   constructor(options: LocalKernelOptions) {
     this.#options = options;
@@ -72,16 +78,15 @@ export class LocalKernel {
   async open(sandbox: LocalSandbox): Promise<void> {
     const path = this.path(sandbox.containerId);
     makeNamespace(path);
-    await ipBatch(path, ["link set lo up"]);
     await this.#link(sandbox, sandbox.endpoints);
-    if (sandbox.ports.length > 0) await this.#rules.request();
+    if (sandbox.ports.length > 0) await this.#publish(sandbox.ports);
   }
 
   /** Absent is no error. */
   async close(sandbox: LocalSandbox): Promise<void> {
     await this.unlink(sandbox.endpoints);
     removeNamespaceFile(this.path(sandbox.containerId));
-    if (sandbox.ports.length > 0) await this.#rules.request();
+    if (sandbox.ports.length > 0) await this.#publish(sandbox.ports);
   }
 
   /** `sandbox` has got `endpoint`. */
@@ -104,29 +109,37 @@ export class LocalKernel {
   }
 
   /**
-   * Compares the kernel with what shall be: bridges, links and rules that are missing are made again, ours that nobody
-   * knows go. `bridges`: the networks that have one.
+   * Compares the kernel with what shall be: bridges and rules that are missing are made again, links of ours that nobody
+   * knows go. `bridges`: the networks that have one. Resolves with the links of the host's namespace, each with its bridge.
    */
-  async repair(bridges: readonly LocalNetwork[]): Promise<void> {
+  async repair(bridges: readonly LocalNetwork[]): Promise<ReadonlyMap<string, string>> {
     const links = await this.#linkNames();
     await this.#removeLeftovers(links);
-    this.#bridges.clear();
     for (const network of bridges) {
       await this.#mutex.run(network.bridge, () =>
         this.#makeBridge(network, links.has(network.bridge)),
       );
     }
-    const wanted = new Set(bridges.map(({ id }) => id));
-    for (const sandbox of this.#options.sandboxes()) {
-      if (!this.isOpen(sandbox.containerId)) continue;
-      const mine = sandbox.endpoints.filter(({ networkId }) => wanted.has(networkId));
-      const missing = mine.filter(({ port }) => !links.has(port));
-      if (missing.length > 0) await this.#relink(sandbox, missing);
-      const orphaned = mine.filter(({ port }) => links.get(port) === "");
-      await ipBatch(undefined, this.#masterLines(orphaned));
-    }
     await this.#checkRules();
     await this.#rules.request();
+    return links;
+  }
+
+  /** Makes the sandbox's links that are missing, and puts the others on their bridges. True when any was missing. */
+  async relink(sandbox: LocalSandbox): Promise<boolean> {
+    const links = await this.#linkNames();
+    const networks = this.#networks();
+    const missing = sandbox.endpoints.filter(({ port }) => !links.has(port));
+    if (missing.length > 0) await this.#link(sandbox, missing);
+    const path = this.path(sandbox.containerId);
+    const again = sandbox.endpoints
+      .filter(({ port }) => links.has(port))
+      .flatMap((endpoint) => {
+        const network = networks.get(endpoint.networkId);
+        return network === undefined ? [] : planEndpoint(endpoint, network, path).portLines;
+      });
+    await ipBatch(undefined, again);
+    return missing.length > 0;
   }
 
   /** Removes namespaces that no sandbox has. */
@@ -161,27 +174,28 @@ export class LocalKernel {
     });
     await ipBatch(
       undefined,
-      plans.flatMap(({ hostLines }) => hostLines),
+      plans.flatMap(({ hostLines, portLines }) => [...hostLines, ...portLines]),
     );
-    await ipBatch(path, [...plans.flatMap(({ lines }) => lines), ...this.#route(sandbox)]);
+    await ipBatch(path, [
+      "link set lo up",
+      ...plans.flatMap(({ lines }) => lines),
+      ...this.#route(sandbox),
+    ]);
   }
 
-  async #relink(sandbox: LocalSandbox, endpoints: readonly LocalEndpoint[]): Promise<void> {
-    const { containerId } = sandbox;
-    this.#options.log.warn({ containerId }, "a container's links are gone: making them again");
-    try {
-      await this.#link(sandbox, endpoints);
-    } catch (err) {
-      this.#options.log.error({ containerId, err }, "cannot make a container's links again");
+  // An asker that goes on from the same port would keep the way it once had: of UDP the kernel sees no end.
+  async #publish(ports: readonly BoundPort[]): Promise<void> {
+    await this.#rules.request();
+    for (const { protocol, hostPort } of ports.slice(0, flowsMax)) {
+      if (protocol !== "udp") continue;
+      const args = ["-D", "-p", "udp", "--orig-port-dst", String(hostPort)];
+      try {
+        await tryIn(undefined, "conntrack", args);
+      } catch (err) {
+        this.#options.log.debug({ err }, "flows of a published port are not forgotten");
+        return;
+      }
     }
-  }
-
-  #masterLines(endpoints: readonly LocalEndpoint[]): string[] {
-    const networks = this.#networks();
-    return endpoints.flatMap(({ port, networkId }) => {
-      const bridge = networks.get(networkId)?.bridge;
-      return bridge === undefined ? [] : [`link set ${port} master ${bridge} up`];
-    });
   }
 
   #route(sandbox: LocalSandbox): readonly string[] {
@@ -211,7 +225,9 @@ export class LocalKernel {
     const bridged = networks().filter(({ bridge }) => this.#bridges.has(bridge));
     // Without bridges there is nothing to guard: a daemon that makes no containers leaves no table.
     if (bridged.length === 0 && this.#script === "") {
+      if (this.#cleared) return;
       await tryIn(undefined, "nft", ["delete", "table", "ip", names.localTable]);
+      this.#cleared = true;
       return;
     }
     const script = planLocalRules(names, bridged, sandboxes());

@@ -53,7 +53,9 @@ export class LocalOverlay {
     this.#store = store;
     this.#kernel = kernel;
     const networks = () => this.networks;
-    this.sandboxes = new SandboxRegistry({ names, isPublished, networks, kernel, store, random });
+    this.sandboxes = new SandboxRegistry({
+      ...{ names, isPublished, networks, kernel, store, random, log },
+    });
     const sandboxes = () => this.sandboxes.all();
     this.networks = new NetworkRegistry({
       ...{ names, pools, avoided, sandboxes, kernel, store, clock, random },
@@ -83,8 +85,8 @@ export class LocalOverlay {
   }
 
   /** Compares the kernel with what it should show and repairs it; done every 30 s. */
-  repair(): Promise<void> {
-    return this.#kernel.repair(this.networks.bridged());
+  async repair(): Promise<void> {
+    await this.sandboxes.repair(await this.#kernel.repair(this.networks.bridged()));
   }
 
   #scheduleRepair(): void {

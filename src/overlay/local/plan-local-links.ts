@@ -1,11 +1,13 @@
-import { parseSubnet } from "../../base/ip.ts";
+import { macOf, parseSubnet } from "../../base/ip.ts";
 import { readBridgeOptions } from "./bridge-options.ts";
 import type { LocalEndpoint, LocalNetwork } from "./local-network.ts";
 
 /** Lines for `ip -batch`. */
 export interface EndpointLines {
-  /** In the host's namespace, first. */
+  /** In the host's namespace, first: the link itself. */
   readonly hostLines: readonly string[];
+  /** There too, then: its end on the bridge. */
+  readonly portLines: readonly string[];
   /** In the sandbox's namespace. */
   readonly lines: readonly string[];
 }
@@ -17,7 +19,8 @@ export function planBridge(network: LocalNetwork, exists: boolean): readonly str
   return [
     ...(exists ? [] : [`link add ${bridge} type bridge mcast_snooping 0`]),
     `addr replace ${gateway}/${parseSubnet(subnet).prefix} dev ${bridge}`,
-    `link set ${bridge} mtu ${mtu} up`,
+    // An address of its own: else it has that of some port, and whoever knows it is lost when that port goes.
+    `link set ${bridge} address ${macOf(gateway)} mtu ${mtu} up`,
   ];
 }
 
@@ -32,6 +35,8 @@ export function planEndpoint(
   return {
     hostLines: [
       `link add ${port} mtu ${mtu} type veth peer name ${link} mtu ${mtu} address ${mac} netns ${namespacePath}`,
+    ],
+    portLines: [
       `link set ${port} master ${network.bridge} up`,
       // Hairpin: a container may reach itself by a port it has published.
       `link set ${port} type bridge_slave hairpin on${containersMeet ? "" : " isolated on"}`,

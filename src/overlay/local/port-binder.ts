@@ -1,8 +1,8 @@
 import { isIPv4 } from "node:net";
 import { ClusterError } from "../../base/errors.ts";
-import { portIsTaken } from "../port-check.ts";
+import { bindFailure } from "../port-check.ts";
 import {
-  addressInUseText,
+  bindFailureText,
   type PortRequest,
   portCandidates,
   portsClash,
@@ -14,8 +14,8 @@ export interface PortBinderDeps {
   /** Whether the swarm has published the port on this node. */
   readonly isPublished: (protocol: "tcp" | "udp", port: number) => boolean;
   readonly sandboxes: () => readonly LocalSandbox[];
-  /** Whether another program of this node holds the port on that address. */
-  readonly isTaken?: (protocol: "tcp" | "udp", port: number, address: string) => Promise<boolean>;
+  /** The errno name that keeps this node from using the port on that address. */
+  readonly bindFailure?: typeof bindFailure;
 }
 
 /** Gives containers their published ports. Calls must come one after another, each result kept before the next. */
@@ -41,8 +41,9 @@ export class PortBinder {
       if (this.#clashes(port, bound)) {
         throw new ClusterError("FAILED_PRECONDITION", portTakenText(port));
       }
-      if (await this.#isTaken(port)) {
-        throw new ClusterError("FAILED_PRECONDITION", addressInUseText(port));
+      const failure = await this.#failure(port);
+      if (failure === "EADDRINUSE" || failure === "EADDRNOTAVAIL") {
+        throw new ClusterError("FAILED_PRECONDITION", bindFailureText(port, failure));
       }
       bound.push(port);
     }
@@ -52,7 +53,9 @@ export class PortBinder {
   async #chosen(port: BoundPort, bound: readonly BoundPort[]): Promise<BoundPort> {
     for (const hostPort of portCandidates(this.#lastGiven)) {
       const candidate = { ...port, hostPort };
-      if (this.#clashes(candidate, bound) || (await this.#isTaken(candidate))) continue;
+      if (this.#clashes(candidate, bound) || (await this.#failure(candidate)) === "EADDRINUSE") {
+        continue;
+      }
       this.#lastGiven = hostPort;
       return candidate;
     }
@@ -71,8 +74,8 @@ export class PortBinder {
     );
   }
 
-  #isTaken({ protocol, hostPort, hostIp }: BoundPort): Promise<boolean> {
-    return (this.#deps.isTaken ?? portIsTaken)(protocol, hostPort, hostIp);
+  #failure({ protocol, hostPort, hostIp }: BoundPort): Promise<string | undefined> {
+    return (this.#deps.bindFailure ?? bindFailure)(protocol, hostPort, hostIp);
   }
 }
 

@@ -2,6 +2,7 @@ import { ClusterError } from "../../base/errors.ts";
 import { newContainerId } from "../../base/ids.ts";
 import { macOf } from "../../base/ip.ts";
 import { KeyedMutex } from "../../base/keyed-mutex.ts";
+import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { forEachLimited } from "../for-each-limited.ts";
 import type { HostNames } from "../names.ts";
@@ -41,6 +42,7 @@ export interface SandboxRegistryDeps {
   readonly kernel: LocalKernel;
   readonly store: LocalStore;
   readonly random: Random;
+  readonly log: Logger;
 }
 
 const closedAtOnceMax = 4;
@@ -104,7 +106,9 @@ export class SandboxRegistry {
         await kernel.open(sandbox);
         await store.saveSandbox(sandbox);
       } catch (error) {
-        await this.#close(sandbox);
+        await this.#close(sandbox).catch((err: unknown) => {
+          this.#deps.log.error({ containerId: wish.containerId, err }, "cannot clean up a sandbox");
+        });
         throw error;
       }
       return sandbox;
@@ -175,6 +179,26 @@ export class SandboxRegistry {
       this.#sandboxes.set(containerId, after);
       await kernel.disconnected(after);
     });
+  }
+
+  /** `links` of the host's namespace, each with its bridge: what is missing of a sandbox is made again. */
+  async repair(links: ReadonlyMap<string, string>): Promise<void> {
+    const { kernel, log } = this.#deps;
+    for (const { containerId, endpoints } of this.all()) {
+      if (endpoints.every(({ port }) => (links.get(port) ?? "") !== "")) continue;
+      await this.#mutex.run(containerId, async () => {
+        // Perhaps it was only being made, or has gone since.
+        const sandbox = this.#sandboxes.get(containerId);
+        if (sandbox === undefined || !kernel.isOpen(containerId)) return;
+        try {
+          if (await kernel.relink(sandbox)) {
+            log.warn({ containerId }, "a container's links were gone: made again");
+          }
+        } catch (err) {
+          log.error({ containerId, err }, "cannot make a container's links again");
+        }
+      });
+    }
   }
 
   /** The name that others know the container by, from now on; resolves when it is kept. Nothing without a sandbox. */

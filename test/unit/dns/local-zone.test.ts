@@ -39,6 +39,12 @@ describe("buildLocalZone", () => {
     assert.equal(zone.reverse.get("172.20.0.3"), "db.app");
     assert.equal(isInternalOnly(zone), false);
   });
+  it("knows the way out that a network without names is", () => {
+    const inside = { ...web, endpoints: [place("n2", "172.21.0.7")] };
+    assert.equal(isInternalOnly(buildLocalZone(inside, networks, containers)), true);
+    const both = { ...web, endpoints: [...inside.endpoints, place("n0", "172.17.0.2")] };
+    assert.equal(isInternalOnly(buildLocalZone(both, networks, containers)), false);
+  });
   it("gives every address of an alias that several containers have", () => {
     const twin = {
       ...web,

@@ -94,7 +94,10 @@ describe("links of local networks", () => {
   const network = aLocalNetwork({ options: { "com.docker.network.driver.mtu": "1400" } });
 
   it("makes the bridge with the gateway's address, or mends it", () => {
-    const mended = ["addr replace 172.20.0.1/16 dev br-app", "link set br-app mtu 1400 up"];
+    const mended = [
+      "addr replace 172.20.0.1/16 dev br-app",
+      "link set br-app address 02:42:ac:14:00:01 mtu 1400 up",
+    ];
     assert.deepEqual(planBridge(network, true), mended);
     assert.deepEqual(planBridge(network, false), [
       "link add br-app type bridge mcast_snooping 0",
@@ -109,13 +112,15 @@ describe("links of local networks", () => {
     assert.deepEqual(planEndpoint(place, network, "/x/c"), {
       hostLines: [
         "link add skt1v000001 mtu 1400 type veth peer name eth1 mtu 1400 address 02:42:ac:14:00:02 netns /x/c",
+      ],
+      portLines: [
         "link set skt1v000001 master br-app up",
         "link set skt1v000001 type bridge_slave hairpin on",
       ],
       lines: ["addr add 172.20.0.2/16 dev eth1", "link set eth1 up"],
     });
     const apart = { ...network, options: { "com.docker.network.bridge.enable_icc": "false" } };
-    assert.match(planEndpoint(place, apart, "/x/c").hostLines[2] ?? "", /isolated on$/);
+    assert.match(planEndpoint(place, apart, "/x/c").portLines[1] ?? "", /isolated on$/);
     assert.deepEqual(planDefaultRoute({ endpoint: place, network }), [
       "route replace default via 172.20.0.1 dev eth1",
     ]);
@@ -154,7 +159,7 @@ describe("published ports of local networks", () => {
     new PortBinder({
       isPublished: () => false,
       sandboxes: () => [],
-      isTaken: async () => false,
+      bindFailure: async () => undefined,
       ...parts,
     });
   const wish = { containerPort: 80, protocol: "tcp" as const };
@@ -171,7 +176,7 @@ describe("published ports of local networks", () => {
     const mine = binder({
       isPublished: (_, port) => port === 32_768,
       sandboxes: () => [aLocalSandbox("n1", "172.20.0.2", { ports: [tcp(32_769)] })],
-      isTaken: async (_, port) => port === 32_770,
+      bindFailure: async (_, port) => (port === 32_770 ? "EADDRINUSE" : undefined),
     });
     const [bound] = await mine.bind([wish], "0.0.0.0");
     assert.equal(bound?.hostPort, 32_771);
@@ -186,8 +191,13 @@ describe("published ports of local networks", () => {
     { name: "the swarm's", given: { isPublished: () => true }, want: taken },
     {
       name: "a program's",
-      given: { isTaken: async () => true },
+      given: { bindFailure: async () => "EADDRINUSE" },
       want: /0\.0\.0\.0:80\/tcp: address already in use$/,
+    },
+    {
+      name: "on an address that the node has not",
+      given: { bindFailure: async () => "EADDRNOTAVAIL" },
+      want: /cannot assign requested address$/,
     },
   ];
   for (const { name, given, want } of refusals) {
@@ -205,8 +215,11 @@ describe("published ports of local networks", () => {
       message: "Bind for 0.0.0.0:80 failed: port is already allocated",
     });
     await assert.rejects(binder().bind([{ ...port, hostIp: "::1" }], "0.0.0.0"), /IPv4 only/);
-    await assert.rejects(binder({ isTaken: async () => true }).bind([wish], "0.0.0.0"), {
-      code: "RESOURCE_EXHAUSTED",
-    });
+    await assert.rejects(
+      binder({ bindFailure: async () => "EADDRINUSE" }).bind([wish], "0.0.0.0"),
+      {
+        code: "RESOURCE_EXHAUSTED",
+      },
+    );
   });
 });
