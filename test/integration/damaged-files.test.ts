@@ -1,13 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  cpSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { must } from "../../src/base/assert.ts";
 import { failed, getJson, pidsOf, skep, TestCluster } from "../support/test-cluster.ts";
@@ -21,7 +13,7 @@ type Damage = (swarm: string, other: string) => void;
 const cases: readonly { name: string; damage: Damage; want: RegExp }[] = [
   {
     name: "a bit of the raft log",
-    damage: (swarm) => flipBit(newestIn(join(swarm, "raft/log/log"), /^\d+\.log$/)),
+    damage: (swarm) => flipBit(join(swarm, "raft/log/segment-0"), 100),
     want: /raft log of this manager is damaged.*demote and remove/,
   },
   {
@@ -121,7 +113,7 @@ describe("damaged files of a daemon", function () {
 
   it("leaves by force where nothing else helps, and the same daemon makes a new swarm", async () => {
     await daemon.stop("SIGKILL");
-    flipBit(newestIn(join(swarmOf(daemon), "raft/log/log"), /^\d+\.log$/));
+    flipBit(join(swarmOf(daemon), "raft/log/segment-0"), 100);
     await daemon.start();
     assert.equal((await swarmInfo(daemon)).LocalNodeState, "error");
     await skep(daemon, "swarm", "leave", "--force");
@@ -140,14 +132,8 @@ function swarmOf(daemon: TestDaemon): string {
   return join(daemon.host.stateDir, "d", "swarm");
 }
 
-function newestIn(folder: string, form: RegExp): string {
-  const names = readdirSync(folder).filter((name) => form.test(name));
-  return join(folder, must(names.sort().at(-1), `a file like ${form} in ${folder}`));
-}
-
-function flipBit(path: string): void {
+function flipBit(path: string, at: number): void {
   const bytes = readFileSync(path);
-  const at = Math.floor(bytes.length / 2);
   bytes[at] = (bytes[at] ?? 0) ^ 4;
   writeFileSync(path, bytes);
 }

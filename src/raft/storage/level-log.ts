@@ -15,17 +15,12 @@ import { openLog } from "./log-opener.ts";
 import type { LogContents } from "./log-reader.ts";
 import type { LoadedLog, LogWrite, RaftStorage } from "./raft-storage.ts";
 import type { Seal } from "./seal.ts";
-
-type Operation =
-  | { readonly type: "put"; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: "del"; readonly key: Buffer };
+import type { Operation } from "./segment-record.ts";
+import type { WriteAhead } from "./write-ahead.ts";
 
 /** What a log writes to, and what was there. */
 export interface LevelLogParts {
-  readonly db: {
-    batch(operations: Operation[], options: { readonly sync: boolean }): Promise<void>;
-    close(): Promise<void>;
-  };
+  readonly db: Pick<WriteAhead, "batch" | "close">;
   readonly mark: Pick<HighWaterMark, "set" | "close">;
   readonly contents: LogContents;
 }
@@ -36,10 +31,10 @@ const batchBytesMax = 1024 * 1024;
 const garbagePerWriteMax = 500;
 
 /**
- * The raft log on LevelDB, sealed. The entries of a write are one record, or a few; a record replaces
- * everything from its first entry on. The checksum of each entry covers the whole log before it, and the
- * hard state says how the log ends: so nothing can be missing unnoticed. LevelDB itself drops damaged
- * records and says nothing.
+ * The raft log, sealed: the newest writes in segments, all else in LevelDB. The entries of a write are one record, or a few; a
+ * record replaces everything from its first entry on. The checksum of each entry covers the whole log before it, and the hard state
+ * says how the log ends: so nothing can be missing unnoticed. LevelDB itself drops damaged records and says nothing. Every write is
+ * durable when it resolves, whether that was asked for or not.
  */
 export class LevelLog implements RaftStorage {
   readonly #db: LevelLogParts["db"];
@@ -108,7 +103,7 @@ export class LevelLog implements RaftStorage {
           ? hardState
           : { ...hardState, commit: Math.min(hardState.commit, this.#lastIndex()) };
       restart = undefined;
-      await this.#commit(operations, write.sync || rest.length > 0);
+      await this.#commit(operations);
     } while (rest.length > 0);
   }
 
@@ -124,8 +119,7 @@ export class LevelLog implements RaftStorage {
     };
     this.#terms = this.#terms.slice(count);
     this.#chains = this.#chains.slice(count);
-    // Synced: the deletions that follow may otherwise outlive it.
-    await this.#commit([this.#putMeta()], true);
+    await this.#commit([this.#putMeta()]);
   }
 
   async close(): Promise<void> {
@@ -188,7 +182,7 @@ export class LevelLog implements RaftStorage {
     operations.push({ type: "put", key: batchKey(first), value });
   }
 
-  async #commit(operations: Operation[], sync: boolean): Promise<void> {
+  async #commit(operations: Operation[]): Promise<void> {
     assert(!this.#busy, "the raft log takes one write at a time");
     this.#busy = true;
     this.#sequence += 1;
@@ -196,11 +190,11 @@ export class LevelLog implements RaftStorage {
     const end = { index, chain: this.#chains.at(-1) ?? this.#meta.chain };
     const record = { hardState: this.#hardState, sequence: this.#sequence, end };
     const state = encodeHardState(record, this.#seal);
-    operations.push({ type: "put", key: hardStateKey, value: state });
     this.#dropGarbage(operations);
+    operations.push({ type: "put", key: hardStateKey, value: state });
     try {
-      await this.#db.batch(operations, { sync });
-      if (sync) this.#mark.set(this.#sequence);
+      await this.#db.batch(operations, this.#sequence);
+      this.#mark.set(this.#sequence);
     } catch (error) {
       const text = `cannot write the raft log: ${errorMessage(error)}`;
       this.#failure = new ClusterError("INTERNAL", text, { cause: error });

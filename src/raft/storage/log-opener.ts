@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { Level } from "level";
 import { ClusterError, errorMessage, isClusterError } from "../../base/errors.ts";
 import type { Entry } from "../core/types.ts";
+import { catchUp } from "./catch-up.ts";
 import {
   batchKey,
   damaged,
+  decodeHardState,
   encodeBatch,
   encodeHardState,
   encodeMeta,
@@ -19,12 +21,14 @@ import { HighWaterMark } from "./high-water.ts";
 import { type LogFormat, readLogFormat, writeLogFormat } from "./log-format.ts";
 import { type LogContents, type LogDatabase, lastPlainKey, readLog } from "./log-reader.ts";
 import type { Seal } from "./seal.ts";
+import { systemFiles } from "./segment-files.ts";
+import { WriteAhead } from "./write-ahead.ts";
 
 /** Bytes of entries that one record takes when a log is sealed anew. */
 const recordBytesMax = 256 * 1024;
 
 export interface OpenedLog {
-  readonly db: LogDatabase;
+  readonly db: WriteAhead;
   readonly mark: HighWaterMark;
   readonly contents: LogContents;
 }
@@ -41,14 +45,16 @@ export async function openLog(folder: string, seal: Seal): Promise<OpenedLog> {
   let db: LogDatabase | undefined;
   try {
     db = await openDatabase(folder, mayBeNew);
-    const read = await readLog(db, { highWater, seal, mayBePlain: format !== "sealed" });
+    if (format === "segmented") await fromSegments(folder, db, seal);
+    const mayBePlain = format === "plain" || format === "mixed";
+    const read = await readLog(db, { highWater, seal, mayBePlain });
     const contents = await upToDate(folder, format, read, { db, seal });
     // Left over when a compaction was interrupted.
     const kept = contents.batches[0] ?? contents.meta.truncatedIndex + 1;
     await db.clear({ gte: batchKey(0), lt: batchKey(kept) });
-    const mark = await HighWaterMark.open(markPath);
     await frozen.drop();
-    return { db, mark, contents };
+    const ahead = await WriteAhead.open(folder, db);
+    return { db: ahead, mark: await HighWaterMark.open(markPath), contents };
   } catch (thrown) {
     const error = openError(thrown, folder);
     await db?.close();
@@ -70,6 +76,12 @@ async function openDatabase(folder: string, createIfMissing: boolean): Promise<L
   return db;
 }
 
+async function fromSegments(folder: string, db: LogDatabase, seal: Seal): Promise<void> {
+  const state = await db.get(hardStateKey);
+  const sequence = state === undefined ? 0 : decodeHardState(state, seal).sequence;
+  await catchUp(folder, db, sequence, systemFiles);
+}
+
 // A crash in between leaves a mix, which is read as well: all sealed records first, then those in the clear.
 async function upToDate(
   folder: string,
@@ -77,10 +89,10 @@ async function upToDate(
   contents: LogContents,
   { db, seal }: { readonly db: LogDatabase; readonly seal: Seal },
 ): Promise<LogContents> {
-  if (format === "sealed" && !contents.isOld) return contents;
+  if (format === "segmented" && !contents.isOld) return contents;
   if (format === "plain" && contents.isOld) await writeLogFormat(folder, "mixed");
   const batches = contents.isOld ? await sealAnew(contents, { db, seal }) : contents.batches;
-  if (format !== "sealed") await writeLogFormat(folder, "sealed");
+  if (format !== "segmented") await writeLogFormat(folder, "segmented");
   return { ...contents, batches, isOld: false };
 }
 

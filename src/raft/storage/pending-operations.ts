@@ -1,0 +1,47 @@
+import type { Operation } from "./segment-record.ts";
+
+/** Operations of one batch of the database: a large one would hold the event loop up. */
+const operationsMax = 500;
+
+/** What the database has yet to be told: of each key only the newest. */
+export class PendingOperations {
+  #operations = new Map<string, Operation>();
+  #records = 0;
+  #bytes = 0;
+
+  /** Writes that were added since the last `take`. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** Their values. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(operations: readonly Operation[]): void {
+    this.#records += 1;
+    for (const operation of operations) {
+      const name = operation.key.toString("latin1");
+      this.#operations.delete(name); // so that it comes last
+      this.#operations.set(name, operation);
+      if (operation.type === "put") this.#bytes += operation.value.length;
+    }
+  }
+
+  /**
+   * All of them, in batches, oldest first. With each but the last one the database is between two writes; doing those writes again
+   * makes it whole, since no operation depends on what was there.
+   */
+  take(): Operation[][] {
+    const all = [...this.#operations.values()];
+    this.#operations = new Map();
+    this.#records = 0;
+    this.#bytes = 0;
+    const batches: Operation[][] = [];
+    for (let at = 0; at < all.length; at += operationsMax) {
+      batches.push(all.slice(at, at + operationsMax));
+    }
+    return batches;
+  }
+}

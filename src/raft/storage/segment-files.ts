@@ -1,0 +1,65 @@
+import { close, constants, fsync, ftruncate, open, write } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { syncFolder } from "../../base/atomic-file.ts";
+import { errnoCode } from "../../base/errors.ts";
+
+/** An open file. */
+export interface SegmentHandle {
+  /** All of `bytes`, at `position`. */
+  write(bytes: Buffer, position: number): Promise<void>;
+  sync(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The files of segments, so that tests can lose what was not made durable. */
+export interface SegmentFiles {
+  /** `flags` as of open(2). */
+  open(path: string, flags: number): Promise<SegmentHandle>;
+  /** Undefined when there is no such file. */
+  read(path: string): Promise<Buffer | undefined>;
+  /** Makes creations in the folder durable. */
+  syncFolder(path: string): Promise<void>;
+}
+
+/** Empties the file, or makes it. */
+export const createFlags: number = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC;
+/** Each write is on the disk when it is done, as if by fdatasync (Linux open(2)): one call for both, in one turn of libuv's threads. */
+export const durableFlags: number = constants.O_RDWR | constants.O_DSYNC;
+
+/** Those of the system. */
+export const systemFiles: SegmentFiles = {
+  async open(path, flags) {
+    const fd = await promisify(open)(path, flags, 0o600);
+    return {
+      write: (bytes, position) => writeAll(fd, bytes, position),
+      sync: () => promisify(fsync)(fd),
+      truncate: (length) => promisify(ftruncate)(fd, length),
+      close: () => promisify(close)(fd),
+    };
+  },
+  async read(path) {
+    try {
+      return await readFile(path);
+    } catch (error) {
+      if (errnoCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  },
+  syncFolder,
+};
+
+// By callbacks: a promise of `node:fs/promises` costs more than the rest of a short write.
+function writeAll(fd: number, bytes: Buffer, position: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const next = (from: number): void => {
+      write(fd, bytes, from, bytes.length - from, position + from, (error, count) => {
+        if (error !== null) reject(error);
+        else if (from + count >= bytes.length) resolve();
+        else next(from + count); // a full disk takes a part, and refuses the next one
+      });
+    };
+    next(0);
+  });
+}
