@@ -1,3 +1,4 @@
+import { errorMessage } from "../../base/errors.ts";
 import { damaged } from "./codec.ts";
 import { PendingOperations } from "./pending-operations.ts";
 import { segmentPaths } from "./segment.ts";
@@ -29,7 +30,9 @@ async function missingRecords(
 ): Promise<readonly SegmentRecord[]> {
   const segments: { bytes: Buffer; records: SegmentRecord[]; end: number }[] = [];
   for (const path of segmentPaths(folder)) {
-    const bytes = await files.read(path);
+    const bytes = await files.read(path).catch((error: unknown) => {
+      throw damaged(`${path} cannot be read: ${errorMessage(error)}`, error);
+    });
     if (bytes !== undefined) segments.push({ bytes, ...readRun(bytes) });
   }
   segments.sort((a, b) => firstOf(a.records) - firstOf(b.records));

@@ -21,6 +21,7 @@ import { HighWaterMark } from "./high-water.ts";
 import { type LogFormat, readLogFormat, writeLogFormat } from "./log-format.ts";
 import { type LogContents, type LogDatabase, lastPlainKey, readLog } from "./log-reader.ts";
 import type { Seal } from "./seal.ts";
+import { segmentPaths } from "./segment.ts";
 import { systemFiles } from "./segment-files.ts";
 import { WriteAhead } from "./write-ahead.ts";
 
@@ -45,7 +46,7 @@ export async function openLog(folder: string, seal: Seal): Promise<OpenedLog> {
   let db: LogDatabase | undefined;
   try {
     db = await openDatabase(folder, mayBeNew);
-    if (format === "segmented") await fromSegments(folder, db, seal);
+    await fromSegments(folder, db, seal);
     const mayBePlain = format === "plain" || format === "mixed";
     const read = await readLog(db, { highWater, seal, mayBePlain });
     const contents = await upToDate(folder, format, read, { db, seal });
@@ -76,7 +77,9 @@ async function openDatabase(folder: string, createIfMissing: boolean): Promise<L
   return db;
 }
 
+// Whatever the format says, as its file may be damaged: before format 3 there are none.
 async function fromSegments(folder: string, db: LogDatabase, seal: Seal): Promise<void> {
+  if (!segmentPaths(folder).some((path) => existsSync(path))) return;
   const state = await db.get(hardStateKey);
   const sequence = state === undefined ? 0 : decodeHardState(state, seal).sequence;
   await catchUp(folder, db, sequence, systemFiles);
@@ -160,7 +163,7 @@ function openError(error: unknown, folder: string): ClusterError {
   if (error instanceof ClusterError) return error;
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const text = errorMessage(cause);
-  if (/lock/i.test(text)) {
+  if (/\block\b/i.test(text)) {
     return new ClusterError(
       "FAILED_PRECONDITION",
       `the raft log in ${folder} is in use by another process; stop that one first`,
