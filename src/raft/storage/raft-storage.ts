@@ -23,13 +23,13 @@ export interface LogWrite {
   readonly entries: readonly Entry[];
   /** A snapshot that was installed: what was there is dropped, the log goes on after it. */
   readonly restart?: LogPosition | undefined;
-  /** Whether it must survive a power loss before the promise resolves. */
+  /** Whether it must survive a power loss before the promise resolves; a storage may always do that. */
   readonly sync: boolean;
 }
 
 /**
  * The durable log. One writer: a call may start only after the one before has resolved (overlapping
- * LevelDB batches race and reorder). After a failed write all later ones fail too: what the disk
+ * writes would reorder). After a failed write all later ones fail too: what the disk
  * holds is then unknown, and the process must restart to find out.
  */
 export interface RaftStorage {

@@ -79,21 +79,19 @@ describe("writes ahead of the log's database", () => {
     assert.equal(disk.database.get("k")?.length, segmentBytes / 2);
   });
 
-  for (const [what, damage] of [
-    ["a record in the middle", (disk: LossyDisk) => disk.flip(segmentPaths(folder)[0], 30)],
-    [
-      "the last one before the next segment",
-      (disk: LossyDisk) => disk.flip(segmentPaths(folder)[0], segmentBytes - 1024),
-    ],
-  ] as const) {
+  for (const { what, writes, at } of [
+    { what: "a record before others", writes: 5, at: 30 },
+    { what: "one before those of the next segment", writes: 9, at: 30 },
+    { what: "the last one before the next segment", writes: 9, at: segmentBytes - 1024 },
+  ]) {
     it(`are refused when ${what} is damaged`, async () => {
       const disk = new LossyDisk(seededRandom(1));
       const ahead = await open(disk);
-      for (let number = 1; number <= 9; number += 1) {
+      for (let number = 1; number <= writes; number += 1) {
         await ahead.batch([put("k", 900), numbered(number)], number);
       }
       const behind = new LossyDisk(seededRandom(1)).openDatabase();
-      damage(disk);
+      disk.flip(segmentPaths(folder)[0], at);
       await assert.rejects(catchUp(folder, behind, 0, disk.files), (error) => {
         assert.ok(isClusterError(error, "DATA_LOSS"), String(error));
         assert.match(error.message, /write \d is missing or altered, but write \d is there/);
