@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, write } from "node:fs";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { syncFolder } from "../../base/atomic-file.ts";
@@ -7,13 +7,15 @@ import { ClusterError } from "../../base/errors.ts";
 const recordBytes = 12;
 
 /**
- * Remembers, beside the log, the number of the last batch whose sync finished. LevelDB drops damaged
- * records when it opens and says nothing; a log that is behind this mark has lost acknowledged data.
- * The mark itself is not synced: after a power loss it may be older than the log, never newer.
+ * Remembers, beside the log, the number of the last write that is durable: a log that is behind this mark has lost
+ * acknowledged data. The mark itself is not synced, and nobody waits for it: it may be older than the log, never newer.
  */
 export class HighWaterMark {
   readonly #fd: number;
   readonly #buffer = Buffer.alloc(recordBytes);
+  #wanted = 0;
+  #writing: Promise<void> | undefined;
+  #failure: Error | undefined;
 
   private constructor(fd: number) {
     this.#fd = fd;
@@ -41,15 +43,38 @@ export class HighWaterMark {
     return Number(bytes.readBigUInt64BE(0));
   }
 
-  /** Synchronous: a few microseconds into the page cache. */
+  /**
+   * Written in the background, where the journal of the file system may take its time; what comes meanwhile is written
+   * afterwards, once. Throws the error of an earlier call.
+   */
   set(sequence: number): void {
-    this.#buffer.writeBigUInt64BE(BigInt(sequence), 0);
-    this.#buffer.writeUInt32BE(crc32(this.#buffer.subarray(0, 8)), 8);
-    writeSync(this.#fd, this.#buffer, 0, recordBytes, 0);
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#wanted = sequence;
+    if (this.#writing === undefined) {
+      this.#writing = this.#write().finally(() => {
+        this.#writing = undefined;
+      });
+    }
   }
 
-  close(): void {
+  /** Once the newest number is written. */
+  async close(): Promise<void> {
+    await this.#writing;
     closeSync(this.#fd);
+  }
+
+  async #write(): Promise<void> {
+    for (let written = 0; written < this.#wanted && this.#failure === undefined; ) {
+      written = this.#wanted;
+      this.#buffer.writeBigUInt64BE(BigInt(written), 0);
+      this.#buffer.writeUInt32BE(crc32(this.#buffer.subarray(0, 8)), 8);
+      await new Promise<void>((resolve) => {
+        write(this.#fd, this.#buffer, 0, recordBytes, 0, (error) => {
+          this.#failure = error ?? undefined;
+          resolve();
+        });
+      });
+    }
   }
 }
 

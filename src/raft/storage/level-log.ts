@@ -123,7 +123,7 @@ export class LevelLog implements RaftStorage {
   }
 
   async close(): Promise<void> {
-    this.#mark.close();
+    await this.#mark.close();
     await this.#db.close();
   }
 

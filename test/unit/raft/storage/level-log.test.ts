@@ -6,8 +6,10 @@ import { isClusterError } from "../../../../src/base/errors.ts";
 import { systemRandom } from "../../../../src/base/random.ts";
 import type { Entry } from "../../../../src/raft/core/types.ts";
 import { DataKeys } from "../../../../src/raft/storage/data-keys.ts";
+import { HighWaterMark } from "../../../../src/raft/storage/high-water.ts";
 import { LevelLog } from "../../../../src/raft/storage/level-log.ts";
 import type { LoadedLog } from "../../../../src/raft/storage/raft-storage.ts";
+import { until } from "../../../support/until.ts";
 
 const count = 40;
 const segments = ["segment-0", "segment-1"];
@@ -35,6 +37,9 @@ describe("level log after damage", function () {
       const hardState = { term: 1, vote: 1, commit: index };
       await log.write({ entries: [entryAt(index)], hardState, sync: true });
     }
+    // Nobody waits for the mark.
+    const markPath = join(closed, "high-water");
+    await until("the mark", 5_000, () => HighWaterMark.read(markPath) === count);
     await cp(closed, killed, { recursive: true });
     await log.close();
     await cp(closed, alone, { recursive: true });
