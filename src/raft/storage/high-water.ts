@@ -8,7 +8,8 @@ const recordBytes = 12;
 
 /**
  * Remembers, beside the log, the number of the last write that is durable: a log that is behind this mark has lost
- * acknowledged data. The mark itself is not synced, and nobody waits for it: it may be older than the log, never newer.
+ * acknowledged data. It is of writes that no other one has followed yet: those before are vouched for by the record behind them. The
+ * mark itself is not synced, and nobody waits for it: it may be older than the log, never newer.
  */
 export class HighWaterMark {
   readonly #fd: number;
