@@ -29,6 +29,7 @@ import type { LocalNetworks } from "../worker/containers/local-network-port.ts";
 import { handMadeLabel } from "../worker/containers/plan-launch.ts";
 import type { Worker } from "../worker/worker.ts";
 import { statsData } from "./container-stats.ts";
+import { type TopTable, topTable } from "./container-top.ts";
 import { handMadeData } from "./hand-made-data.ts";
 import type { LocalEvents } from "./local-events.ts";
 
@@ -83,21 +84,8 @@ export class NodeContainers implements LocalContainers {
     });
   }
 
-  async top(id: string): Promise<{ titles: readonly string[]; processes: readonly string[][] }> {
-    const rows = await this.#deps.runtime.top(id);
-    return {
-      titles: ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"],
-      processes: rows.map((row) => [
-        String(row.uid),
-        String(row.pid),
-        String(row.parentPid),
-        "0",
-        "",
-        "?",
-        formatCpuTime(row.cpuMs),
-        row.command,
-      ]),
-    };
+  async top(id: string, psArgs: string): Promise<TopTable> {
+    return await topTable(await this.#deps.runtime.top(id), psArgs);
   }
 
   async stats(id: string): Promise<ContainerStatsData> {
@@ -390,10 +378,4 @@ function exposedPort(text: string): ContainerData["ports"][number] {
     publishedPort: 0,
     hostAddress: "",
   };
-}
-
-function formatCpuTime(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 }

@@ -59,7 +59,22 @@ async function list(request: RestRequest, context: RestContext): Promise<Reply> 
     .filter((container) => matchesContainer(container, containers, filters))
     .sort((a, b) => b.createdAtMs - a.createdAtMs)
     .slice(0, limit > 0 ? limit : containers.length);
-  return ok(rows.map((container) => containerSummaryJson(container, context.clock.now())));
+  const nowMs = context.clock.now();
+  if (!queryFlag(request.query, "size")) {
+    return ok(rows.map((container) => containerSummaryJson(container, nowMs)));
+  }
+  const images = new Map(
+    (await context.backend.node.images.list()).map(({ id, sizeBytes }) => [id, sizeBytes]),
+  );
+  return ok(
+    await Promise.all(
+      rows.map(async (container) => {
+        const written = (await context.backend.node.containers.writtenBytes?.(container.id)) ?? 0;
+        const SizeRootFs = written + (images.get(container.imageId) ?? 0);
+        return { ...containerSummaryJson(container, nowMs), SizeRw: written, SizeRootFs };
+      }),
+    ),
+  );
 }
 
 async function create(request: RestRequest, { backend }: RestContext): Promise<Reply> {

@@ -1,7 +1,6 @@
 import type { Stats } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { runCommand } from "../../base/command.ts";
 
 /** A path that a container has changed beside its image. */
 export interface ChangedPath {
@@ -29,12 +28,6 @@ export async function listChanges(layers: ChangedLayers): Promise<ChangedPath[]>
   const found: ChangedPath[] = [];
   await walk("", layers, hidden, found);
   return withoutIdleParents(found, layers.mountPoints);
-}
-
-/** Bytes that a container wrote over its image. */
-export async function writtenBytes(upper: string): Promise<number> {
-  const { stdout } = await runCommand("du", ["-s", "-B1", "--apparent-size", "--", upper]);
-  return Number(stdout.split("\t", 1)[0] ?? 0);
 }
 
 async function walk(

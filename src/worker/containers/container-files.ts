@@ -1,8 +1,9 @@
 import type { Readable } from "node:stream";
 import type { ContainerRuntime } from "../../runtime/container-runtime.ts";
+import { folderSize } from "../volumes/folder-size.ts";
 import { readArchive } from "./archive-read.ts";
 import { type WriteArchiveOptions, writeArchive } from "./archive-write.ts";
-import { type ChangedPath, listChanges, writtenBytes } from "./changes.ts";
+import { type ChangedPath, listChanges } from "./changes.ts";
 import { type PathStat, rootedPath, statRooted } from "./container-path.ts";
 
 /** The files of this node's containers, whether they run or not. NOT_FOUND for a path that is not there. */
@@ -41,6 +42,6 @@ export class ContainerFiles {
 
   /** Bytes that it wrote over its image. */
   async writtenBytes(id: string): Promise<number> {
-    return await writtenBytes(this.#runtime.reusable.layersOf(id).upper);
+    return await folderSize(this.#runtime.reusable.layersOf(id).upper);
   }
 }

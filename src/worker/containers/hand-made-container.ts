@@ -93,6 +93,9 @@ export class HandMadeContainer {
       const lost = { exitCode: 137, oomKilled: false, finishedAtMs: clock.now() };
       const exit = isOfThisRun ? (info.exit ?? lost) : lost;
       await this.exclusively(() => this.#onExit(exit));
+    } else if (run.phase === "exited" && this.#record.config.autoRemove) {
+      // The daemon died between its end and its removal.
+      await this.exclusively(() => this.#removeByItself());
     } else {
       await runtime.reusable.reset(id);
     }
@@ -125,7 +128,7 @@ export class HandMadeContainer {
       try {
         await this.#launch();
       } catch (error) {
-        if (this.#record.config.autoRemove) await this.#remove();
+        if (this.#record.config.autoRemove) await this.#removeByItself();
         throw error;
       }
     });
@@ -311,9 +314,13 @@ export class HandMadeContainer {
     if (delayMs !== undefined) {
       this.#restartIn(delayMs);
     } else if (config.autoRemove && !this.#isRestarting) {
-      await this.#deps.volumes.abandon(this.#record.id);
-      await this.#remove();
+      await this.#removeByItself();
     }
+  }
+
+  async #removeByItself(): Promise<void> {
+    await this.#deps.volumes.abandon(this.#record.id);
+    await this.#remove();
   }
 
   #restartIn(delayMs: number): void {

@@ -19,6 +19,9 @@ export class RecordStore {
   async load(): Promise<HandMadeRecord[]> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const names = await readdir(this.#folder);
+    // What a killed daemon was about to write.
+    const torn = names.filter((name) => name.includes(".json.tmp"));
+    await Promise.all(torn.map((name) => rm(join(this.#folder, name), { force: true })));
     const records = await Promise.all(
       names.sort().map((name) => (name.endsWith(".json") ? this.#read(name) : undefined)),
     );

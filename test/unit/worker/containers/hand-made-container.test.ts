@@ -127,6 +127,12 @@ describe("a hand-made container", () => {
     const ran = { phase: "running", startedAtMs: 5 } as const;
     const table = [
       {
+        name: "ended just before, --rm",
+        record: aRecord({ autoRemove: true }, { phase: "exited", startedAtMs: 5 }),
+        runs: false,
+        phase: "removing",
+      },
+      {
         name: "ended meanwhile, without a policy",
         record: aRecord({}, ran),
         runs: false,
