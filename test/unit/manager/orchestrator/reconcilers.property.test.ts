@@ -9,6 +9,8 @@ import { reaperReconciler } from "../../../../src/manager/orchestrator/reaper-re
 import { rebalanceReconciler } from "../../../../src/manager/orchestrator/rebalance-reconciler.ts";
 import { serviceReconciler } from "../../../../src/manager/orchestrator/service-reconciler.ts";
 import { isUnassigned, isWanted } from "../../../../src/manager/orchestrator/task-facts.ts";
+import { nodeInfoOf } from "../../../../src/scheduler/node-info.ts";
+import { schedule } from "../../../../src/scheduler/schedule.ts";
 import type { Reconciler } from "../../../../src/store/reconcile-loop.ts";
 import { encodeEntry } from "../../../../src/store/store-entry.ts";
 import { aNode, aService, aServiceSpec, aTask, aTaskSpec } from "../../../support/builders.ts";
@@ -63,6 +65,28 @@ const aState = fc.record({
 });
 
 type State = typeof aState extends fc.Arbitrary<infer T> ? T : never;
+
+/** A replicated service whose tasks all run, on uneven nodes with room: the only state in which anything is rebalanced. */
+const anUnevenState: fc.Arbitrary<State> = fc
+  .tuple(aState, fc.array(fc.constantFrom("n1", "n1", "n1", "n2", "n3"), { minLength: 3 }))
+  .map(([state, places]) => {
+    const [one, two, three] = state.nodes;
+    const able = { state: "READY_NODE", availability: "ACTIVE", cpus: 20 } as const;
+    const task = { service: "s1", state: "RUNNING", desired: "RUNNING", isOld: false } as const;
+    return {
+      nodes: [
+        { ...one, ...able },
+        { ...two, ...able },
+        { ...three, ...able },
+      ],
+      service: {
+        ...state.service,
+        ...{ mode: "replicated", count: places.length, update: undefined },
+        ...{ pendingDelete: false, rebalancing: true, isConstrained: false },
+      },
+      tasks: places.map((node, at) => ({ ...task, slot: at + 1, node, moving: false, ageMs: 0 })),
+    };
+  });
 
 function modeOf({ mode, count }: State["service"]): ServiceSpecInput {
   if (mode === "global") return { global: {} };
@@ -155,32 +179,67 @@ function decideOnce({ store, proposer }: MemoryStore, reconciler: Reconciler, id
 }
 
 describe("each reconciler, on any state", () => {
-  const rounds: { reconciler: Reconciler; most: number }[] = [
+  const rounds: {
+    reconciler: Reconciler;
+    most: number;
+    states?: fc.Arbitrary<State>;
+  }[] = [
     // An update is noted first, and its failure seen, or its end, in the next look.
     { reconciler: serviceReconciler, most: 4 },
     { reconciler: nodeReconciler, most: 1 },
     { reconciler: reaperReconciler, most: 1 },
     // One task of a service is marked, then it waits.
-    { reconciler: rebalanceReconciler, most: 1 },
+    { reconciler: rebalanceReconciler, most: 1, states: anUnevenState },
     { reconciler: jobScheduleReconciler, most: 1 },
   ];
-  for (const { reconciler, most } of rounds) {
+  for (const { reconciler, most, states = aState } of rounds) {
     it(`${reconciler.name}: wants nothing more after its own changes`, () => {
+      let acted = 0;
       fc.assert(
-        fc.property(aState, (state) => {
+        fc.property(states, (state) => {
           const made = storeOf(state);
           let ids = 0;
           const newId = () => {
             ids += 1;
             return `new${String(ids).padStart(3, "0")}`;
           };
-          for (let round = 0; round < most; round += 1) decideOnce(made, reconciler, newId);
+          let changes = 0;
+          for (let round = 0; round < most; round += 1) {
+            changes += decideOnce(made, reconciler, newId);
+          }
+          if (changes > 0) acted += 1;
           assert.equal(decideOnce(made, reconciler, newId), 0);
         }),
         { numRuns: 60 },
       );
+      assert.ok(acted >= 5, `it did something in ${acted} of 60 states only`);
     });
   }
+
+  it("rebalance: moves one task after the other until the service is even, then rests", () => {
+    let moves = 0;
+    fc.assert(
+      fc.property(anUnevenState, (state) => {
+        const made = storeOf(state);
+        const { store } = made;
+        const newId = () => "none is made";
+        const counts = () => nodeIds.map((id) => store.view().tasksOfNode(id).length);
+        for (let left = state.tasks.length; decideOnce(made, rebalanceReconciler, newId) > 0; ) {
+          const marked = [...store.view().all("task")].filter(({ moving }) => moving);
+          if (marked.length === 0) continue; // It took the wish back: the end.
+          assert.equal(marked.length, 1);
+          left -= 1;
+          assert.ok(left >= 0, `still moving with ${counts()}`);
+          moves += 1;
+          for (const task of marked) moveAsScheduled(made, task);
+        }
+        assert.ok(Math.max(...counts()) - Math.min(...counts()) <= 1, `at rest with ${counts()}`);
+        assert.equal(store.view().get("service", "s1")?.rebalancing, false);
+      }),
+      { numRuns: 60 },
+    );
+    assert.ok(moves >= 30, `only ${moves} moves in 60 states`);
+  });
 
   it("constraint enforcer: what it leaves fits, and it takes nothing that could stay", () => {
     fc.assert(
@@ -211,6 +270,18 @@ describe("each reconciler, on any state", () => {
     );
   });
 });
+
+/** What the service reconciler, the scheduler and the nodes make of a marked task. */
+function moveAsScheduled({ store, proposer }: MemoryStore, task: Task): void {
+  const view = store.view();
+  const nodes = [...view.all("node")].map((node) => nodeInfoOf(node, view.tasksOfNode(node.id)));
+  const status = task.status === null ? null : { ...task.status, state: "PENDING" as const };
+  const asked = { ...task, nodeId: "", status, moving: false };
+  const nodeId = schedule({ tasks: [asked], nodes, nowMs }).assignments[0]?.nodeId ?? "";
+  const tx = store.begin();
+  tx.update("task", { ...task, nodeId, moving: false });
+  proposer.applyNow(encodeEntry(tx.changes(), nowMs));
+}
 
 function isEnded(task: Task): boolean {
   return ["COMPLETE", "SHUTDOWN", "FAILED", "REJECTED", "ORPHANED"].includes(
