@@ -231,7 +231,9 @@ describe("each reconciler, on any state", () => {
           left -= 1;
           assert.ok(left >= 0, `still moving with ${counts()}`);
           moves += 1;
+          const before = sumOfSquares(counts());
           for (const task of marked) moveAsScheduled(made, task);
+          assert.ok(sumOfSquares(counts()) < before, `a move without need to ${counts()}`);
         }
         assert.ok(Math.max(...counts()) - Math.min(...counts()) <= 1, `at rest with ${counts()}`);
         assert.equal(store.view().get("service", "s1")?.rebalancing, false);
@@ -270,6 +272,11 @@ describe("each reconciler, on any state", () => {
     );
   });
 });
+
+/** The lower, the more even. */
+function sumOfSquares(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count ** 2, 0);
+}
 
 /** What the service reconciler, the scheduler and the nodes make of a marked task. */
 function moveAsScheduled({ store, proposer }: MemoryStore, task: Task): void {
