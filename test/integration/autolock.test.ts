@@ -120,6 +120,35 @@ describe(`autolock${hasDocker ? "" : " (without the stock docker CLI: there is n
     await untilReady();
   });
 
+  it("is down while it stays locked: its tasks run elsewhere, and once only after it is unlocked", async () => {
+    await skep(
+      cluster.first,
+      ..."service create -d --name moved --replicas 3 skep-web:1".split(" "),
+    );
+    await cluster.converged("moved", 3);
+    const id = await nodeIdOf(second);
+    const before = await cluster.containersOf("moved", [second]);
+    assert.equal(before.length, 1);
+    await restart(second);
+    await until("the locked node is down", 40_000, async () => {
+      const node = (await nodesOf(cluster.first)).find(({ ID }) => ID === id);
+      return node?.Status.State === "down";
+    });
+    const tasks = await cluster.converged("moved", 3);
+    const wanted = tasks.filter(({ DesiredState }) => DesiredState === "running");
+    assert.ok(wanted.every(({ NodeID }) => NodeID !== id));
+    // Nobody can tell it to stop: it runs on, and answers.
+    assert.deepEqual(pidsOf(await cluster.containersOf("moved", [second])), pidsOf(before));
+    await unlocked(second, key);
+    await until("the double is gone", 30_000, async () => {
+      return (await cluster.containersOf("moved", [second])).length === 0;
+    });
+    assert.equal((await cluster.containersOf("moved")).length, 3);
+    await skep(cluster.first, "service", "rm", "moved");
+    await untilReady();
+    await cluster.converged("web", 3);
+  });
+
   it("loses nothing when all managers restart and are unlocked one after another", async () => {
     const before = pidsOf(await cluster.containersOf("web"));
     await Promise.all(cluster.managers.map((daemon) => daemon.stop("SIGKILL")));
