@@ -7,7 +7,7 @@ import type { Task } from "../../gen/skep/Task.ts";
 import type { TaskState } from "../../gen/skep/TaskState.ts";
 import type { TaskStatus } from "../../gen/skep/TaskStatus.ts";
 import { toTimestamp } from "../../model/time.ts";
-import { nextTaskStep } from "./next-task-step.ts";
+import { nextTaskStep, type TaskStep } from "./next-task-step.ts";
 
 const temporaryRetryMs = 1_000;
 
@@ -70,11 +70,11 @@ export class TaskRunner {
     this.#done = this.#run();
   }
 
-  /** A newer assignment of the same task. */
+  /** A newer assignment of the same task. What is under way goes on if it is still the next thing to do: a task may run before it is prepared. */
   update(task: Task): void {
-    const desiredChanged = task.desiredState !== this.#task.desiredState;
+    const before = this.#nextStep();
     this.#task = task;
-    if (desiredChanged) this.#interrupt();
+    if (this.#nextStep().kind !== before.kind) this.#interrupt();
   }
 
   /** The task was taken away: stop it and leave nothing behind. Resolves when that is done. */
@@ -91,6 +91,11 @@ export class TaskRunner {
     await this.#done;
   }
 
+  #nextStep(): TaskStep {
+    const desired: TaskState = this.#removed ? "REMOVE" : this.#task.desiredState;
+    return nextTaskStep(desired, this.#status.state);
+  }
+
   #interrupt(): void {
     this.#step.abort();
     this.#wake();
@@ -100,8 +105,7 @@ export class TaskRunner {
     while (!this.#stopped) {
       this.#step = new AbortController();
       const signal = this.#step.signal;
-      const desired: TaskState = this.#removed ? "REMOVE" : this.#task.desiredState;
-      const step = nextTaskStep(desired, this.#status.state);
+      const step = this.#nextStep();
       if (step.kind === "idle") {
         if (this.#removed) break;
         await this.#changed(signal);
@@ -117,7 +121,7 @@ export class TaskRunner {
     if (this.#removed) await this.#cleanUp();
   }
 
-  async #take(step: ReturnType<typeof nextTaskStep>, signal: AbortSignal): Promise<void> {
+  async #take(step: TaskStep, signal: AbortSignal): Promise<void> {
     const { controller } = this.#deps;
     switch (step.kind) {
       case "enter":

@@ -103,6 +103,19 @@ describe("TaskRunner", () => {
     assert.equal(states.at(-1)?.container?.containerId, "c1");
   });
 
+  it("prepares once though it may run before that is done", async () => {
+    const controller = new FakeController("prepare", "wait");
+    const { runner, states } = run(controller, assigned("READY"));
+    await settle();
+    runner.update(assigned("RUNNING"));
+    await settle();
+    assert.deepEqual(controller.calls, ["prepare"]);
+    await controller.go("prepare");
+    assert.deepEqual(controller.calls, ["prepare", "start", "wait"]);
+    assert.equal(states.at(-1)?.state, "RUNNING");
+    await runner.stop();
+  });
+
   it("waits at READY until it may run", async () => {
     const controller = new FakeController("wait");
     const { runner, names } = run(controller, assigned("READY"));
