@@ -44,6 +44,7 @@ export class Leadership {
   #term = 0;
   #changed = new AbortController();
   #parts: LeaderParts | undefined;
+  #isPrepared = false;
   #tail: Promise<void> = Promise.resolve();
   #takeOver: ((tx: Transaction) => void) | undefined;
 
@@ -56,6 +57,11 @@ export class Leadership {
   /** Whether the leader's work is being done here. */
   get isLeading(): boolean {
     return this.#isWanted && this.#parts !== undefined;
+  }
+
+  /** Whether the state may be asked and changed here, for which the leader's loops need not run yet: what lets writes through again. */
+  get servesState(): boolean {
+    return this.#isWanted && this.#isPrepared;
   }
 
   get dispatcher(): Dispatcher | undefined {
@@ -111,6 +117,7 @@ export class Leadership {
   async #begin(term: number): Promise<void> {
     this.#log.info({ term }, "this manager leads");
     await this.#bootstrap();
+    this.#isPrepared = true;
     const { store, clock, random } = this.#deps;
     const dispatcher = new Dispatcher(this.#deps);
     try {
@@ -128,6 +135,7 @@ export class Leadership {
   }
 
   async #resign(): Promise<void> {
+    this.#isPrepared = false;
     const parts = this.#parts;
     if (parts === undefined) return;
     this.#parts = undefined;

@@ -303,7 +303,7 @@ export class Manager {
   }
 
   #localWhenLeading(): ControlMethods | undefined {
-    return this.isLeader() ? this.#localControl : undefined;
+    return this.#leadership?.servesState === true ? this.#localControl : undefined;
   }
 
   #logBroker(): LogBroker | undefined {

@@ -180,7 +180,12 @@ export class SimNetwork {
       const receiver = this.#members.get(message.to);
       if (receiver?.process.isAlive !== true || !this.works(process.name, receiver.process.name)) {
         if (copy === 0 && this.#random.float() < 0.3) {
-          this.#timeline.plan(1, process, "unreachable", () => own?.unreachable(message.to));
+          // A host that can be reached refuses connections to a process that is gone.
+          const isGone =
+            receiver?.process.isAlive !== true && this.works(process.name, hostOf(message.to));
+          this.#timeline.plan(1, process, "unreachable", () =>
+            own?.unreachable(message.to, isGone),
+          );
         }
         return;
       }

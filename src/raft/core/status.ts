@@ -24,6 +24,8 @@ export interface RaftStatus {
   readonly role: Role;
   /** 0 = none known. */
   readonly leaderId: number;
+  /** It campaigns, and somebody has refused it a vote. */
+  readonly isRefused: boolean;
   /** To whom leadership is being handed; 0 = nobody. */
   readonly transferTo: number;
   readonly commit: number;
@@ -60,6 +62,7 @@ export function statusOf(raft: Raft): RaftStatus {
     vote: raft.vote,
     role: raft.role,
     leaderId: raft.leaderId,
+    isRefused: raft.role !== "leader" && tracker.isRefused,
     transferTo: raft.transferTo,
     commit: log.committed,
     applied: log.applied,

@@ -77,6 +77,11 @@ export class Tracker {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }
 
+  /** Whether somebody has refused a vote. */
+  get isRefused(): boolean {
+    return [...this.#votes.values()].includes(false);
+  }
+
   voteResult(): VoteResult {
     return jointVoteResult(this.#config, this.#votes);
   }

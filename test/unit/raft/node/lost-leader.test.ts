@@ -9,6 +9,8 @@ class FakeCore implements LostLeaderCore {
   id = 2;
   role: RaftStatus["role"] = "follower";
   leaderId = leader;
+  isRefused = false;
+  term = 1;
   calls: string[] = [];
   tick(): void {
     this.calls.push("tick");
@@ -21,35 +23,65 @@ class FakeCore implements LostLeaderCore {
     this.leaderId = 0;
   }
   status() {
-    const { id, role, leaderId } = this;
-    return { id, role, leaderId, confState: { voters: [2, leader, 9, 10] } };
+    const { id, role, term, leaderId, isRefused } = this;
+    return { id, role, term, leaderId, isRefused, confState: { voters: [2, leader, 9, 10] } };
   }
 }
 
 describe("raft/node/lost-leader", () => {
   const campaigns = (core: FakeCore): number => core.calls.filter((c) => c === "campaign").length;
 
+  /** In which of so many ticks it campaigns. */
+  function campaignsIn(ticks: number, core: FakeCore, lost: LostLeader): number[] {
+    const at: number[] = [];
+    for (let tick = 1; tick <= ticks; tick += 1) {
+      lost.tick();
+      if (core.calls.at(-1) === "campaign") at.push(tick);
+    }
+    return at;
+  }
+
   const turns = [
-    { name: "the first of the others", id: 2, want: 1 },
-    { name: "the second", id: 9, want: 4 },
-    { name: "the third", id: 10, want: 7 },
+    { name: "the first of the others", id: 2, want: [1, 7, 13, 19, 25] },
+    { name: "the second", id: 9, want: [4, 13, 22, 31, 40] },
+    { name: "the third", id: 10, want: [7, 19, 31, 43, 55] },
   ];
   for (const { name, id, want } of turns) {
-    it(`forgets a leader that is gone and campaigns once, in its turn: ${name} at tick ${want}`, () => {
+    it(`forgets a leader that is gone and campaigns in its turn, as long as nobody leads: ${name}`, () => {
       const core = new FakeCore();
       core.id = id;
       const lost = new LostLeader(core);
       lost.gone(leader);
       assert.deepEqual(core.calls, ["forget"]);
-      let at = 0;
-      for (let tick = 1; tick <= 12; tick += 1) {
-        lost.tick();
-        if (core.calls.at(-1) === "campaign") at = tick;
-      }
-      assert.equal(at, want);
-      assert.equal(campaigns(core), 1);
+      assert.deepEqual(campaignsIn(60, core, lost), want);
     });
   }
+
+  it("gives an election that another has begun its time", () => {
+    const core = new FakeCore();
+    core.id = 9;
+    const lost = new LostLeader(core);
+    lost.gone(leader);
+    assert.deepEqual(campaignsIn(3, core, lost), []);
+    core.term = 2; // it has voted
+    assert.deepEqual(campaignsIn(12, core, lost), [10]);
+  });
+
+  it("lets a candidate wait for its votes, and goes on when it is refused", () => {
+    const core = new FakeCore();
+    const lost = new LostLeader(core);
+    lost.gone(leader);
+    assert.deepEqual(campaignsIn(1, core, lost), [1]);
+    core.role = "candidate";
+    assert.deepEqual(campaignsIn(6, core, lost), []);
+    core.isRefused = true;
+    assert.deepEqual(campaignsIn(6, core, lost), [6], "the votes are split");
+    core.role = "follower";
+    core.isRefused = false;
+    assert.deepEqual(campaignsIn(6, core, lost), [6]);
+    core.leaderId = 9;
+    assert.deepEqual(campaignsIn(40, core, lost), []);
+  });
 
   const cases: { name: string; gone: number; role?: RaftStatus["role"]; heard?: number }[] = [
     { name: "a member that does not lead is gone", gone: 8 },
