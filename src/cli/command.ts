@@ -31,7 +31,7 @@ export function withPlainSwitches(argv: readonly string[], switches: Switches): 
     if (!word.startsWith("-") || word === "-" || word === "--") {
       return [...words, ...argv.slice(at)];
     }
-    const [, flag = "", value = ""] = /^(--[a-z-]+|-[a-zA-Z])=(.*)$/s.exec(word) ?? [];
+    const [, flag = "", value = ""] = /^(--[a-z0-9-]+|-[a-zA-Z])=(.*)$/s.exec(word) ?? [];
     const long = switches.plain.get(flag);
     if (long !== undefined) {
       const negated = `--no-${long.slice(2)}`;

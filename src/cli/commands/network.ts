@@ -1,4 +1,6 @@
+import { isIP } from "node:net";
 import type { Command } from "commander";
+import { parseSubnet, subnetContains } from "../../base/ip.ts";
 import type { NetworkCreateResponseJson, NetworkJson } from "../../rest/wire/network.ts";
 import { ApiError } from "../client.ts";
 import { formatHelp } from "../format/list.ts";
@@ -12,13 +14,17 @@ import {
   printList,
   removeEach,
 } from "../session.ts";
-import { invalid, parseLabels } from "../values.ts";
+import { invalid, parseLabels, splitPair } from "../values.ts";
 
 interface CreateOptions {
   driver: string;
   subnet?: string[];
   gateway?: string[];
   ipRange?: string[];
+  auxAddress?: string[];
+  ipamDriver: string;
+  ipamOpt?: string[];
+  ipv6?: boolean;
   internal?: boolean;
   attachable?: boolean;
   ingress?: boolean;
@@ -55,6 +61,10 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
     .option("--subnet <cidr>", "addresses of the network", collect)
     .option("--gateway <ip>", "gateway of the subnet", collect)
     .option("--ip-range <cidr>", "part of the subnet to give addresses from", collect)
+    .option("--aux-address <name=ip>", "address in a subnet that nobody is to be given", collect)
+    .option("--ipam-driver <driver>", "driver of addresses", "default")
+    .option("--ipam-opt <option>", "option of that driver, key=value", collect)
+    .option("--ipv6", "with IPv6 addresses")
     .option("--internal", "no way to the outside")
     .option("--attachable", "also for containers started by hand")
     .option("--ingress", "the network of the routing mesh")
@@ -65,21 +75,25 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
       const subnets = options.subnet ?? [];
       checkSubnetOf("--gateway", options.gateway, subnets);
       checkSubnetOf("--ip-range", options.ipRange, subnets);
+      checkAddresses(options.auxAddress, subnets);
       const { Id } = await session.client.post<NetworkCreateResponseJson>("/networks/create", {
         body: {
           Name: name,
           Driver: options.driver,
+          EnableIPv6: options.ipv6 ?? false,
           Internal: options.internal ?? false,
           Attachable: options.attachable ?? false,
           Ingress: options.ingress ?? false,
           Labels: parseLabels("--label", options.label ?? []),
           Options: parseLabels("--opt", options.opt ?? []),
           IPAM: {
-            Driver: "default",
+            Driver: options.ipamDriver,
+            Options: parseLabels("--ipam-opt", options.ipamOpt ?? []),
             Config: subnets.map((subnet, at) => ({
               Subnet: subnet,
               Gateway: options.gateway?.[at] ?? "",
               IPRange: options.ipRange?.[at] ?? "",
+              AuxiliaryAddresses: addressesIn(subnet, options.auxAddress),
             })),
           },
         },
@@ -141,4 +155,26 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
 function checkSubnetOf(flag: string, texts: readonly string[] = [], subnets: readonly string[]) {
   const extra = texts[subnets.length];
   if (extra !== undefined) throw invalid(flag, extra, "given with a --subnet of its own");
+}
+
+function checkAddresses(texts: readonly string[] = [], subnets: readonly string[]): void {
+  for (const text of texts) {
+    const [name, ip] = splitPair(text);
+    if (name === "" || isIP(ip) === 0 || !subnets.some((subnet) => contains(subnet, ip))) {
+      throw invalid("--aux-address", text, "name=ip, the ip within a --subnet");
+    }
+  }
+}
+
+function addressesIn(subnet: string, texts: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(texts.map(splitPair).filter(([, ip]) => contains(subnet, ip)));
+}
+
+// What is wrong with a subnet the daemon says.
+function contains(subnet: string, ip: string): boolean {
+  try {
+    return subnetContains(parseSubnet(subnet), ip);
+  } catch {
+    return false;
+  }
 }

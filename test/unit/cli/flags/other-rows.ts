@@ -190,6 +190,15 @@ export const otherRows: Readonly<Record<string, OtherRows>> = {
           by: "daemon",
         },
       ],
+      "--aux-address": [
+        bad("--aux-address", "a=10.1.1.1", "the ip within a --subnet"),
+        {
+          args: ["--subnet=10.1.0.0/24", "--aux-address=a=b"],
+          want: /"a=b" for --aux-address: it must be name=ip/,
+        },
+      ],
+      "--ipam-driver": [bad("--ipam-driver", "magic", "leave it out", "daemon")],
+      "--ipam-opt": [bad("--ipam-opt", "=x", "key=value")],
       "--label": label,
       "--opt": [bad("--opt", "=x", "key=value")],
     },
