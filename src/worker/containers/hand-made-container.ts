@@ -124,7 +124,7 @@ export class HandMadeContainer {
       if (this.isRunning) return;
       this.#restarts.cancel();
       this.#restarts.lastDelayMs = 0;
-      await this.#note({ stoppedByHand: false, restartCount: 0 });
+      this.#set({ stoppedByHand: false, restartCount: 0 });
       try {
         await this.#launch();
       } catch (error) {
@@ -235,7 +235,8 @@ export class HandMadeContainer {
       // Before it is so: a daemon that dies in between must know that it was meant to run.
       await this.#note({ phase: "running", startedAtMs: clock.now(), error: "" });
       const { startedAtMs } = await runtime.reusable.launch(spec);
-      await this.#note({ startedAtMs });
+      // Not written: the runtime knows it, too, and a start waits for each write.
+      this.#set({ startedAtMs });
     } catch (error) {
       const reason = errorMessage(error);
       await releaseRun(this.#record.id, this.#deps);
@@ -260,7 +261,9 @@ export class HandMadeContainer {
   async #takeOver(): Promise<void> {
     const { runtime, log } = this.#deps;
     const { id, config } = this.#record;
-    if (!this.isRunning) await this.#note({ phase: "running" });
+    const { startedAtMs } = runtime.info(id);
+    if (!this.isRunning) await this.#note({ phase: "running", startedAtMs });
+    else this.#set({ startedAtMs });
     this.#isPaused = await runtime.reusable.isPaused(id);
     try {
       if (networkKind(config.networkMode) === "bridge") await openNetwork(this.#record, this.#deps);
@@ -332,7 +335,7 @@ export class HandMadeContainer {
       // A person may have been faster.
       if (!this.#restarts.cancel() || this.isRunning || this.#isClosed) return;
       try {
-        await this.#note({ restartCount: this.#record.run.restartCount + 1 });
+        this.#set({ restartCount: this.#record.run.restartCount + 1 });
         await this.#launch();
       } catch (error) {
         const { config, run, id } = this.#record;
@@ -366,8 +369,12 @@ export class HandMadeContainer {
     this.waiters.removed(this.#record.run);
   }
 
-  async #note(part: Partial<RunState>): Promise<void> {
+  #set(part: Partial<RunState>): void {
     this.#record = { ...this.#record, run: { ...this.#record.run, ...part } };
+  }
+
+  async #note(part: Partial<RunState>): Promise<void> {
+    this.#set(part);
     await this.#deps.records.save(this.#record);
   }
 

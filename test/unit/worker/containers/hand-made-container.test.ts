@@ -14,7 +14,7 @@ describe("a hand-made container", () => {
     assert.deepEqual(container.record.run.exitCode, 3);
     await container.start();
     assert.deepEqual(events, ["start", "die 3 2", "start"]);
-    assert.deepEqual([...new Set(saved)], ["created", "running", "exited"]);
+    assert.deepEqual([...new Set(saved)], ["running", "exited"]);
   });
 
   it("is known to be meant to run before it does", async () => {
