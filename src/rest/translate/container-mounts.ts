@@ -16,12 +16,15 @@ export function readContainerMounts(config: JsonObject, host: JsonObject): Mount
     ...host.objects("Mounts", (mount) => readMount(mount)),
   ];
   const tmpfs = host.textMap("Tmpfs");
-  const volumes = config.keys("Volumes").map((path) => {
-    if (!path.startsWith("/")) {
+  const paths = config.keys("Volumes");
+  // The CLI sends "v:/x" here, too, when it takes the volume's name for a drive of Windows.
+  mounts.push(...paths.filter((path) => path.includes(":")).map(readBind));
+  const volumes = paths
+    .filter((path) => !path.includes(":"))
+    .map((path) => {
+      if (path.startsWith("/")) return posix.resolve(path);
       throw badRequest(`invalid volume "${path}": an absolute path in the container is needed`);
-    }
-    return posix.normalize(path);
-  });
+    });
   const targets = [...mounts.map(({ target }) => target), ...Object.keys(tmpfs)];
   const twice = targets.find((target, at) => targets.indexOf(target) !== at);
   if (twice !== undefined) throw badRequest(`Duplicate mount point: ${twice}`);
