@@ -230,7 +230,11 @@ class ClusterSim {
     if (this.#agents.length === 0) return;
     this.#faults.changeLeaderWhileRestarting();
     const changedMs = this.timeline.nowMs + 4_000;
-    await this.#until(() => this.timeline.nowMs >= changedMs, healedMaxMs, () => "time passes");
+    await this.#until(
+      () => this.timeline.nowMs >= changedMs,
+      healedMaxMs,
+      () => "time passes",
+    );
     await this.#until(isSettled, healedMaxMs, () => this.#whyUnsettled() ?? "it did at last");
   }
 
