@@ -14,6 +14,7 @@ import {
   type LocalSandbox,
 } from "../overlay/local/local-network.ts";
 import type { LocalOverlay } from "../overlay/local/local-overlay.ts";
+import type { EndpointWish } from "../overlay/local/plan-new-endpoint.ts";
 import {
   type HostResolver,
   hostsText,
@@ -22,7 +23,7 @@ import {
   readResolvConf,
   resolvConfText,
 } from "../overlay/local/resolver-files.ts";
-import type { EndpointWish } from "../overlay/local/sandbox-registry.ts";
+
 import type {
   BoundPort,
   Endpoint,

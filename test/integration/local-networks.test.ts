@@ -13,6 +13,7 @@ import type {
 } from "../../src/worker/containers/local-network-port.ts";
 import { LocalNetworkHost } from "../support/local-network-host.ts";
 import { createHosts, type TestHost, type TestNetwork } from "../support/test-hosts.ts";
+import { until } from "../support/until.ts";
 
 const names = hostNames("t");
 const request = {
@@ -82,9 +83,9 @@ describe("local networks", function () {
     await new Promise((resolve) => child.stdout.once("data", resolve));
   }
 
-  /** What the server says; "" within a second without an answer. */
+  /** What the server says; "" after two seconds without an answer. */
   async function ask(path: string, address: string, port: number): Promise<string> {
-    const args = [`--net=${path}`, "busybox", "nc", "-w", "1", address, String(port)];
+    const args = [`--net=${path}`, "busybox", "nc", "-w", "2", address, String(port)];
     return (await tryCommand("nsenter", args)).stdout;
   }
 
@@ -178,7 +179,7 @@ describe("local networks", function () {
     const port: PortRequest = { containerPort: 80, protocol: "tcp", hostPort: 8080 };
     await assert.rejects(
       open("late", endpoints, [port]),
-      /^Error: Bind for 0\.0\.0\.0:8080 failed: port is already allocated$/,
+      /^Error: driver failed programming external connectivity on endpoint late \(\w{64}\): Bind for 0\.0\.0\.0:8080 failed: port is already allocated$/,
     );
     await assert.rejects(
       open("late", endpoints, [{ ...port, hostPort: 9999 }]),
@@ -192,6 +193,11 @@ describe("local networks", function () {
     const db = await node.call("inspect", idOf("db"));
     const fixed = { network: "app", aliases: [], ip: db[0]?.ip ?? "" };
     await assert.rejects(open("late", [fixed]), /Address already in use/);
+    const named = { network: "bridge", aliases: ["x"] };
+    await assert.rejects(open("late", [named]), /alias is supported only for containers in user/);
+    const numbered = { network: "bridge", aliases: [], ip: "172.17.0.9" };
+    await assert.rejects(open("late", [numbered]), /IP address is supported on user defined/);
+    await assert.rejects(open("late", [{ network: "none", aliases: [] }]), /private \(none\) mode/);
     await assert.rejects(node.call("find", "front"), /create a service instead/);
     await assert.rejects(node.call("find", "nothing"), /network nothing not found/);
     const app = await node.call("find", "app");
@@ -247,7 +253,9 @@ describe("local networks", function () {
     await host.exec(["ip", "link", "del", first]);
     await node.repair();
     for (const name of ["web", "shop"]) {
-      assert.match(await ask(pathOf(name), outside.ip, 7000), /^outside/, name);
+      await until(`${name} is linked again`, 10_000, async () =>
+        (await ask(pathOf(name), outside.ip, 7000)).startsWith("outside"),
+      );
     }
     assert.match(await ask(pathOf("web"), host.ip, 8080), /^shop/);
   });

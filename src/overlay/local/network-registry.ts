@@ -170,7 +170,9 @@ export class NetworkRegistry {
       if (network.bridge === "") {
         throw new ClusterError(
           "INVALID_ARGUMENT",
-          `container cannot be connected to network ${network.name} together with others`,
+          network.driver === "host"
+            ? "container cannot be disconnected from host network or connected to host network"
+            : "container cannot be connected to multiple networks with one of the networks in private (none) mode",
         );
       }
       const { kernel } = this.#deps;

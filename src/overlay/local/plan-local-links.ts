@@ -42,7 +42,7 @@ export function planEndpoint(
       `link set ${port} type bridge_slave hairpin on${containersMeet ? "" : " isolated on"}`,
     ],
     lines: [
-      `addr add ${address}/${parseSubnet(network.subnet).prefix} dev ${link}`,
+      `addr add ${address}/${parseSubnet(network.subnet).prefix} brd + dev ${link}`,
       `link set ${link} up`,
     ],
   };

@@ -1,30 +1,18 @@
-import { ClusterError } from "../../base/errors.ts";
+import { ClusterError, errorMessage, isClusterError } from "../../base/errors.ts";
 import { newContainerId } from "../../base/ids.ts";
-import { macOf } from "../../base/ip.ts";
 import { KeyedMutex } from "../../base/keyed-mutex.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { forEachLimited } from "../for-each-limited.ts";
 import type { HostNames } from "../names.ts";
-import { nextAddress, wantedAddress } from "./address-pool.ts";
 import { readBridgeOptions } from "./bridge-options.ts";
 import type { PortRequest } from "./choose-ports.ts";
-import { freeLinkName } from "./free-link-name.ts";
 import type { LocalKernel } from "./local-kernel.ts";
 import { gatewayEndpoint, type LocalEndpoint, type LocalSandbox } from "./local-network.ts";
 import type { LocalStore } from "./local-store.ts";
 import type { NetworkRegistry } from "./network-registry.ts";
+import { type EndpointWish, planNewEndpoint } from "./plan-new-endpoint.ts";
 import { PortBinder } from "./port-binder.ts";
-
-export interface EndpointWish {
-  /** Full id. */
-  readonly networkId: string;
-  readonly aliases: readonly string[];
-  /** "" = any. */
-  readonly ip: string;
-  /** "" = of the address. */
-  readonly mac: string;
-}
 
 export interface SandboxWish {
   readonly containerId: string;
@@ -46,7 +34,6 @@ export interface SandboxRegistryDeps {
 }
 
 const closedAtOnceMax = 4;
-const macPattern = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 
 /** The sandboxes of containers on local networks. Calls for one container run one after another. */
 export class SandboxRegistry {
@@ -238,29 +225,21 @@ export class SandboxRegistry {
       return whole;
     } catch (error) {
       this.#sandboxes.delete(containerId);
-      throw error;
+      // Docker's words: who reads them looks for the endpoint.
+      const of = `driver failed programming external connectivity on endpoint ${name} (${way.endpointId})`;
+      const code = isClusterError(error) ? error.code : "INTERNAL";
+      throw new ClusterError(code, `${of}: ${errorMessage(error)}`, { cause: error });
     }
   }
 
   #newEndpoint(wish: EndpointWish, own: readonly LocalEndpoint[]): LocalEndpoint {
     const network = this.#deps.networks().get(wish.networkId);
-    const all = [...this.all().flatMap(({ endpoints }) => endpoints), ...own];
-    const used = new Set(
-      all.filter(({ networkId }) => networkId === network.id).map(({ address }) => address),
-    );
-    const address =
-      wish.ip === "" ? nextAddress(network, used) : wantedAddress(network, wish.ip, used);
-    const endpointId = newContainerId(this.#deps.random);
-    const ports = new Set(all.map(({ port }) => port));
-    return {
-      endpointId,
-      networkId: network.id,
-      address,
-      mac: wish.mac === "" ? macOf(address) : checkedMac(wish.mac),
-      link: freeLink(own),
-      port: freeLinkName(this.#deps.names.localPortPrefix, endpointId, ports),
-      aliases: wish.aliases,
-    };
+    return planNewEndpoint(wish, network, {
+      endpointId: newContainerId(this.#deps.random),
+      prefix: this.#deps.names.localPortPrefix,
+      all: this.all().flatMap(({ endpoints }) => endpoints),
+      own,
+    });
   }
 
   #existing(containerId: string): LocalSandbox {
@@ -268,16 +247,4 @@ export class SandboxRegistry {
     if (sandbox !== undefined) return sandbox;
     throw new ClusterError("NOT_FOUND", `container ${containerId.slice(0, 12)} is on no network`);
   }
-}
-
-function freeLink(own: readonly LocalEndpoint[]): string {
-  const taken = new Set(own.map(({ link }) => link));
-  let index = 0;
-  while (taken.has(`eth${index}`)) index += 1;
-  return `eth${index}`;
-}
-
-function checkedMac(mac: string): string {
-  if (macPattern.test(mac)) return mac.toLowerCase();
-  throw new ClusterError("INVALID_ARGUMENT", `invalid MAC address "${mac}"`);
 }

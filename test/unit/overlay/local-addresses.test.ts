@@ -10,8 +10,9 @@ import {
 } from "../../../src/overlay/local/address-pool.ts";
 import { readBridgeOptions } from "../../../src/overlay/local/bridge-options.ts";
 import { routeSubnets } from "../../../src/overlay/local/host-routes.ts";
+import { planNewEndpoint } from "../../../src/overlay/local/plan-new-endpoint.ts";
 import { type Neighbourhood, planNewNetwork } from "../../../src/overlay/local/plan-new-network.ts";
-import { aLocalNetwork } from "../../support/local-network-builders.ts";
+import { aLocalNetwork, aLocalSandbox } from "../../support/local-network-builders.ts";
 
 const subnets = (...texts: string[]) => texts.map(parseSubnet);
 
@@ -112,6 +113,46 @@ describe("addresses of a local network", () => {
       assert.throws(() => wantedAddress(network, ip, new Set()), { code: "INVALID_ARGUMENT" });
     }
   });
+});
+
+describe("planNewEndpoint", () => {
+  const network = aLocalNetwork({ subnet: "10.9.0.0/29", gateway: "10.9.0.1" });
+  const [taken] = aLocalSandbox("n1", "10.9.0.2").endpoints;
+  const others = {
+    ...{ endpointId: "000001abcdef".padEnd(64, "0"), prefix: "skt1v" },
+    ...{ all: taken === undefined ? [] : [taken], own: [] },
+  };
+  const wish = { networkId: "n1", aliases: ["www"], ip: "", mac: "" };
+
+  it("takes a free address, link and port, and Docker's MAC address", () => {
+    assert.deepEqual(planNewEndpoint(wish, network, others), {
+      ...{ endpointId: others.endpointId, networkId: "n1", address: "10.9.0.3" },
+      ...{ mac: "02:42:0a:09:00:03", link: "eth0", port: "skt1v00001a", aliases: ["www"] },
+    });
+    const second = planNewEndpoint(wish, network, { ...others, own: others.all });
+    assert.equal(second.link, "eth1");
+  });
+  it("takes what is asked for", () => {
+    const asked = { ...wish, ip: "10.9.0.6", mac: "02:42:AA:00:00:01" };
+    const { address, mac } = planNewEndpoint(asked, network, others);
+    assert.deepEqual([address, mac], ["10.9.0.6", "02:42:aa:00:00:01"]);
+  });
+  const common = aLocalNetwork({ name: "bridge" });
+  const wrong = [
+    { name: "a bad MAC", given: { mac: "x" }, on: network, want: /MAC address "x"/ },
+    { name: "a taken address", given: { ip: "10.9.0.2" }, on: network, want: /already in use/ },
+    { name: "an alias on the default network", given: {}, on: common, want: /scoped alias/ },
+    {
+      name: "an address on the default network",
+      given: { aliases: [], ip: "172.20.0.9" },
+      on: common,
+      want: /user defined networks only/,
+    },
+  ];
+  for (const { name, given, on, want } of wrong) {
+    it(`refuses ${name}`, () =>
+      assert.throws(() => planNewEndpoint({ ...wish, ...given }, on, others), want));
+  }
 });
 
 describe("readBridgeOptions", () => {

@@ -117,7 +117,7 @@ describe("links of local networks", () => {
         "link set skt1v000001 master br-app up",
         "link set skt1v000001 type bridge_slave hairpin on",
       ],
-      lines: ["addr add 172.20.0.2/16 dev eth1", "link set eth1 up"],
+      lines: ["addr add 172.20.0.2/16 brd + dev eth1", "link set eth1 up"],
     });
     const apart = { ...network, options: { "com.docker.network.bridge.enable_icc": "false" } };
     assert.match(planEndpoint(place, apart, "/x/c").portLines[1] ?? "", /isolated on$/);
