@@ -10,7 +10,7 @@ export interface Finding {
 }
 
 /** How long tests or the simulator may take, milliseconds; what takes longer has found nothing. */
-const processMs = 60_000;
+const processMs = 180_000;
 /** Seeds that the simulator tries: a number and no time, so that the same is found on any machine. */
 const simulatedSeeds = 100;
 
