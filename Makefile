@@ -1,5 +1,5 @@
 # Each target installs what it needs first; a bare Debian 12 with Node 20 and root is enough.
-.PHONY: demo test bench bench-startup bench-swarm bench-orchestrate bench-scheduler bench-failover bench-raft bench-large-state compatibility deps build
+.PHONY: demo test bench bench-startup bench-swarm bench-orchestrate bench-scheduler bench-failover bench-raft bench-large-state bench-growth compatibility deps build
 .NOTPARALLEL:
 
 # `make demo KEEP=1` leaves the cluster up.
@@ -35,6 +35,10 @@ bench-startup: build
 # 100,000 tasks: memory, a new manager, a restart.
 bench-large-state: build
 	@node dist/bench/large-state.js
+
+# A manager and a worker under churn for ten minutes: what they hold after a collection.
+bench-growth: build
+	@node dist/bench/growth.js
 
 # Kills the leader of three managers fifty times.
 bench-failover: build

@@ -89,7 +89,11 @@ async function churn({ first }: TestCluster, round: number): Promise<void> {
     const tasks = await tasksOf(first, name);
     return tasks.filter((task) => isUpdated(task, round)).length === 4;
   });
-  await skep(first, "service", "scale", "-d", `${name}=1`);
+  // The leader may write the service between our reading and writing it: then the client has to ask again.
+  await until("a scale", 30_000, async () => {
+    const { exitCode } = await first.skep("service", "scale", "-d", `${name}=1`);
+    return exitCode === 0;
+  });
   await running(first, name, 1);
   for (const path of ["/info", "/nodes", "/services", "/tasks", "/version"]) {
     await first.api("GET", path);

@@ -16,7 +16,7 @@ const retryMs = { initialMs: 100, maxMs: 5_000 };
 
 /** What one reconciling decides for one key. */
 export interface Decision {
-  /** Made in order, in one entry with those of other keys; more than 200 go in several. */
+  /** Made in order, in one entry with those of other keys; more than 50 go in several. */
   readonly changes: readonly ((tx: Transaction) => void)[];
   /** Decide again at this time (wall clock, ms) though nothing changes. */
   readonly wakeAtMs?: number;
