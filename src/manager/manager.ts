@@ -1,3 +1,4 @@
+import { anySignal } from "../base/any-signal.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import { ClusterError, isClusterError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
@@ -161,7 +162,7 @@ export class Manager {
       request: SubscribeLogsRequestInput,
       signal: AbortSignal,
     ): AsyncIterable<SubscribeLogsMessage> =>
-      subscribeLogs(request, AbortSignal.any([signal, this.#stopping.signal]), {
+      subscribeLogs(request, anySignal(signal, this.#stopping.signal), {
         active: () => this.#logBroker(),
         leaderAddress: () => this.leaderAddress(),
         channels: this.#deps.channels,

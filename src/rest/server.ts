@@ -3,6 +3,7 @@ import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { type Duplex, Readable } from "node:stream";
+import { anySignal } from "../base/any-signal.ts";
 import type { Clock } from "../base/clock.ts";
 import { ClusterError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
@@ -76,7 +77,7 @@ export class RestServer {
     const gone = new AbortController();
     response.on("close", () => gone.abort(clientGone()));
     response.on("error", () => gone.abort(clientGone()));
-    const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
+    const signal = anySignal(gone.signal, this.#stopping.signal);
     try {
       const reply = await this.#deps.app.handle({
         method: request.method ?? "GET",
@@ -104,7 +105,7 @@ export class RestServer {
       this.#upgraded.delete(socket);
       gone.abort(clientGone());
     });
-    const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
+    const signal = anySignal(gone.signal, this.#stopping.signal);
     try {
       const body = await takeBody(request, socket, head);
       const reply = await this.#deps.app.handle({

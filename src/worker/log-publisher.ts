@@ -1,3 +1,4 @@
+import { anySignal } from "../base/any-signal.ts";
 import type { Clock } from "../base/clock.ts";
 import { sleep } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
@@ -67,7 +68,7 @@ export class LogPublisher {
           if (message.close) continue;
           const stop = new AbortController();
           open.set(message.id, stop);
-          void this.#publish(address, message, AbortSignal.any([signal, stop.signal]));
+          void this.#publish(address, message, anySignal(signal, stop.signal));
         }
       } catch (error) {
         if (signal.aborted) break;

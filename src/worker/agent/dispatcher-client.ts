@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { anySignal } from "../../base/any-signal.ts";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { ClusterError, errorMessage, isClusterError } from "../../base/errors.ts";
@@ -204,7 +205,8 @@ export class DispatcherClient {
     }
     const poked = new AbortController();
     this.#poke = () => poked.abort();
-    await sleep(clock, descriptionMs, AbortSignal.any([signal, poked.signal])).catch(() => {});
+    await sleep(clock, descriptionMs, anySignal(signal, poked.signal)).catch(() => {});
+    poked.abort(); // else each turn would leave a listener at the session's signal
     signal.throwIfAborted();
     this.#isPoked = false;
   }
