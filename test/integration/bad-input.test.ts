@@ -359,7 +359,8 @@ describe("bad input", function () {
     await cluster.converged("web", 1);
   });
 
-  it("takes dockerd's flags with a warning, and refuses unknown ones", () => {
+  it("takes dockerd's flags with a warning, and refuses unknown ones", function () {
+    this.timeout(120_000); // five processes, each with a timeout of its own
     const ignored =
       "--storage-driver overlay2 --live-restore --iptables=false --log-opt max-size=1m";
     const good = skepd("--validate", ...ignored.split(" "));
@@ -419,6 +420,6 @@ function expectAnswer(answer: ApiAnswer, [status, message]: readonly [number, Re
 function skepd(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [binaries.skepd, ...args], {
     encoding: "utf8",
-    timeout: 10_000,
+    timeout: 20_000,
   });
 }
