@@ -8,32 +8,31 @@ export type WaitCondition = "not-running" | "next-exit" | "removed";
 
 /** Those who wait for a container's end or removal, and those who still read its output. */
 export class ExitWaiters {
-  #exits: ((run: RunState) => void)[] = [];
-  #removals: ((run: RunState) => void)[] = [];
+  // One for all who wait: a client that goes away leaves nothing behind.
+  #exit = new Deferred();
+  readonly #removal = new Deferred();
   readonly #readers = new Set<Promise<void>>();
   isRemoved = false;
 
-  /** The state after the next end; after the start that failed, too, for who came before it. */
+  /** The state after the next end; after a start that failed, too, for who came before it. */
   nextExit(): Promise<RunState> {
-    return new Promise((resolve) => this.#exits.push(resolve));
+    return this.#exit.promise;
   }
 
   removal(): Promise<RunState> {
-    return new Promise((resolve) => this.#removals.push(resolve));
+    return this.#removal.promise;
   }
 
   ended(run: RunState): void {
-    const waiting = this.#exits;
-    this.#exits = [];
-    for (const resolve of waiting) resolve(run);
+    const exit = this.#exit;
+    this.#exit = new Deferred();
+    exit.resolve(run);
   }
 
   removed(run: RunState): void {
     this.isRemoved = true;
     this.ended(run);
-    const waiting = this.#removals;
-    this.#removals = [];
-    for (const resolve of waiting) resolve(run);
+    this.#removal.resolve(run);
   }
 
   /** Somebody reads its output until then. */
@@ -50,4 +49,11 @@ export class ExitWaiters {
     await Promise.race([Promise.all(this.#readers), waited]);
     late.abort();
   }
+}
+
+class Deferred {
+  resolve: (run: RunState) => void = () => {};
+  readonly promise = new Promise<RunState>((resolve) => {
+    this.resolve = resolve;
+  });
 }

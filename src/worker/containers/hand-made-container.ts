@@ -7,13 +7,16 @@ import type { HandMadeDeps } from "./hand-made-deps.ts";
 import type { HandMadeRecord, RunState } from "./hand-made-record.ts";
 import { launchExitCode } from "./launch-error.ts";
 import { networkKind, openNetwork } from "./launch-network.ts";
-import { prepareRun, releaseRun } from "./prepare-run.ts";
+import { missedExit } from "./missed-exit.ts";
+import { prepareRun, releaseRun, removeFromHost } from "./prepare-run.ts";
 import { nextRestartMs, startsWithDaemon } from "./restart-policy.ts";
 import { RestartTimer } from "./restart-timer.ts";
 
 const defaultGraceMs = 10_000;
 /** A grace without end: a day. */
 const longGraceMs = 86_400_000;
+/** Clients that may wait for a start with their input. */
+const waitingMax = 100;
 
 /**
  * One container that a person made: starts and stops it, follows its ends and its restart policy, keeps its record. Operations
@@ -71,7 +74,8 @@ export class HandMadeContainer {
   /** Calls `fn` while it runs: now, or after its next start if that succeeds. Within `exclusively`. */
   onceRunning(fn: () => void): void {
     if (this.isRunning) fn();
-    else this.#onLaunch.push(fn);
+    else if (this.#onLaunch.length < waitingMax) this.#onLaunch.push(fn);
+    else throw wrongState(`too many clients wait for the start of ${this.#record.name}`);
   }
 
   /** Once at the daemon's start: takes over what runs, notes what ended meanwhile, goes on with a removal. */
@@ -89,9 +93,7 @@ export class HandMadeContainer {
     if (info.state === "running") {
       await this.exclusively(() => this.#takeOver());
     } else if (run.phase === "running") {
-      const isOfThisRun = info.startedAtMs >= run.startedAtMs;
-      const lost = { exitCode: 137, oomKilled: false, finishedAtMs: clock.now() };
-      const exit = isOfThisRun ? (info.exit ?? lost) : lost;
+      const exit = missedExit(info, run, clock.now());
       await this.exclusively(() => this.#onExit(exit));
     } else if (run.phase === "exited" && this.#record.config.autoRemove) {
       // The daemon died between its end and its removal.
@@ -355,14 +357,12 @@ export class HandMadeContainer {
   }
 
   async #remove(): Promise<void> {
-    const { runtime, networks, volumes, records, onRemoved } = this.#deps;
+    const { records, onRemoved } = this.#deps;
     const { id } = this.#record;
     await this.#note({ phase: "removing" });
     // Who reads its last output keeps its log until then.
     await this.waiters.drained(this.#deps.clock);
-    await networks.close(id);
-    if (runtime.find(id) !== undefined) await runtime.remove(id, { force: true });
-    await volumes.release(id);
+    await removeFromHost(id, this.#deps);
     await records.remove(id);
     this.#tell("destroy");
     onRemoved(id);

@@ -56,3 +56,11 @@ export async function releaseRun(id: string, deps: RunDeps): Promise<void> {
     });
   }
 }
+
+/** Takes away all of a container but its record. What is gone already is no error. */
+export async function removeFromHost(id: string, deps: RunDeps): Promise<void> {
+  const { runtime, networks, volumes } = deps;
+  await networks.close(id);
+  if (runtime.find(id) !== undefined) await runtime.remove(id, { force: true });
+  await volumes.release(id);
+}

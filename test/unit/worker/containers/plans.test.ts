@@ -3,6 +3,7 @@ import { renaming } from "../../../../src/worker/containers/archive-read.ts";
 import type { ContainerConfig } from "../../../../src/worker/containers/container-config.ts";
 import { launchExitCode } from "../../../../src/worker/containers/launch-error.ts";
 import { initialEndpoints, planPorts } from "../../../../src/worker/containers/launch-network.ts";
+import { missedExit } from "../../../../src/worker/containers/missed-exit.ts";
 import { planLaunch, planLimits } from "../../../../src/worker/containers/plan-launch.ts";
 import {
   argsOf,
@@ -310,6 +311,14 @@ describe("the runtime's spec of a run", () => {
 });
 
 describe("small rules of hand-made containers", () => {
+  it("take an end that nobody saw from the runtime, if it is of that run", () => {
+    const exit = { exitCode: 3, oomKilled: false, finishedAtMs: 20 };
+    const lost = { exitCode: 137, oomKilled: false, finishedAtMs: 99 };
+    assert.deepEqual(missedExit({ startedAtMs: 10, exit }, { startedAtMs: 10 }, 99), exit);
+    assert.deepEqual(missedExit({ startedAtMs: 5, exit }, { startedAtMs: 10 }, 99), lost);
+    assert.deepEqual(missedExit({ startedAtMs: 10 }, { startedAtMs: 10 }, 99), lost);
+  });
+
   it("tell why nothing ran by the exit code", () => {
     const table: [string, number][] = [
       ['exec: "x": executable file not found in $PATH', 127],
