@@ -21,5 +21,11 @@ export const reasons: readonly { readonly command: RegExp; readonly why: string 
     why: "Docker Engine takes any driver, and tasks that use the config are rejected later; ours refuses it at once",
   },
   { command: /service (create|update)/, why: names },
+  {
+    command: /^run .*(nosuchprogram|passwd)/,
+    why: "there is no containerd between: its words around those of runc are left out",
+  },
+  { command: /^run /, why: names },
+  { command: /^rm uno/, why: "the words are those of Docker Engine 28; the one compared with is older" },
   { command: /^swarm leave$/, why: "the text ends in the words of Docker Engine 28" },
 ];

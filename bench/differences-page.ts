@@ -74,6 +74,7 @@ export function plain(text: string): string {
     .join(" ")
     .replace(/\b[a-z0-9]{25}\b/g, "ID")
     .replace(/\b[0-9a-f]{64}\b/g, "DIGEST")
+    .replace(/\b(container|image) (?=\d*[a-f])[0-9a-f]{12}\b/g, "$1 ID")
     .replace(/\b\d+\.\d+\.\d+\.\d+(:\d+)?\b/g, "ADDRESS")
     .replace(/(?<=daemon: )[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { must } from "../src/base/assert.ts";
+import { containerSteps } from "../test/integration/docker-cli/container-steps.ts";
 import { objectSteps } from "../test/integration/docker-cli/object-steps.ts";
 import { serviceSteps } from "../test/integration/docker-cli/service-steps.ts";
 import { stackSteps } from "../test/integration/docker-cli/stack-steps.ts";
@@ -16,7 +17,14 @@ import { installPeer } from "./install-peer.ts";
 
 // Runs the commands of the compatibility suite against a real dockerd and against skepd, and writes docs/compatibility.md.
 
-const groups = [...swarmSteps, ...objectSteps, ...serviceSteps, ...stackSteps, ...leaveSteps];
+const groups = [
+  ...swarmSteps,
+  ...objectSteps,
+  ...containerSteps,
+  ...serviceSteps,
+  ...stackSteps,
+  ...leaveSteps,
+];
 
 const missing = await installPeer();
 if (missing !== undefined) throw new Error(`there is no dockerd to compare with: ${missing}`);

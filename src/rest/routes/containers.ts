@@ -131,7 +131,11 @@ async function restart(request: RestRequest, context: RestContext): Promise<Repl
 }
 
 async function kill(request: RestRequest, context: RestContext): Promise<Reply> {
-  const container = await findContainer(context, param(request, "id"));
+  const ref = param(request, "id");
+  const container = await findContainer(context, ref).catch((error: unknown) => {
+    if (!(error instanceof HttpError)) throw error;
+    throw new HttpError(error.status, `cannot kill container: ${ref}: ${error.message}`);
+  });
   const signal = request.query.get("signal") || "SIGKILL";
   if (!/^(?:SIG)?[A-Z0-9+-]{1,12}$/i.test(signal)) {
     throw new HttpError(400, `invalid signal: ${signal}`);
@@ -139,7 +143,7 @@ async function kill(request: RestRequest, context: RestContext): Promise<Reply> 
   if (!["running", "paused"].includes(container.state)) {
     throw new HttpError(
       409,
-      `cannot kill container: ${param(request, "id")}: container ${container.id} is not running`,
+      `cannot kill container: ${ref}: container ${container.id} is not running`,
     );
   }
   await context.backend.node.containers.kill(container.id, signal);

@@ -6,6 +6,7 @@ import { dockerRunner, type StepGroup, StepRunner } from "../../support/command-
 import { TestCluster } from "../../support/test-cluster.ts";
 import { testdataFolder } from "../../support/testdata.ts";
 import { webImage } from "../../support/web-image.ts";
+import { containerSteps } from "./container-steps.ts";
 import { objectSteps } from "./object-steps.ts";
 import { serviceSteps } from "./service-steps.ts";
 import { stackSteps } from "./stack-steps.ts";
@@ -16,6 +17,7 @@ const title = hasDocker ? "" : " (skipped: no docker binary on this machine)";
 const groups: readonly StepGroup[] = [
   ...swarmSteps,
   ...objectSteps,
+  ...containerSteps,
   ...serviceSteps,
   ...stackSteps,
   ...leaveSteps,
