@@ -26,6 +26,9 @@ export const reasons: readonly { readonly command: RegExp; readonly why: string 
     why: "there is no containerd between: its words around those of runc are left out",
   },
   { command: /^run /, why: names },
-  { command: /^rm uno/, why: "the words are those of Docker Engine 28; the one compared with is older" },
+  {
+    command: /^rm uno/,
+    why: "the words are those of Docker Engine 28; the one compared with is older",
+  },
   { command: /^swarm leave$/, why: "the text ends in the words of Docker Engine 28" },
 ];
