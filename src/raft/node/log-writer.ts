@@ -15,19 +15,21 @@ export interface LogWriterDeps {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Data merged into one write; LevelDB's latency grows beyond it. */
+/** A commit index that no write took along is written after so many calls of `flush`: not in between writes that only take long. */
+const flushesUntilWrite = 5;
+/** Data merged into one write; its latency grows beyond it. */
 const mergedBytesMax = 4 * 1024 * 1024;
 
 /**
  * The one writer of the log: while a write is under way, what comes gathers for the next one. A new commit index
- * alone is no reason to write, as it can be found out again: it goes with the next write, or when `flush` is called.
+ * alone is no reason to write, as it can be found out again: it goes with the next write, or after a few ticks.
  */
 export class LogWriter {
   readonly #deps: LogWriterDeps;
   readonly #queue: Ready[] = [];
   /** Not on the disk yet; nothing but its commit index is new. */
   #late: HardState | undefined;
-  #flushWanted = false;
+  #flushes = 0;
   #compactTo = 0;
   #startedMs: number | undefined;
   #stopped = false;
@@ -58,11 +60,11 @@ export class LogWriter {
     this.#wake();
   }
 
-  /** Writes the commit index if it is not on the disk yet; to be called now and then. */
+  /** To be called each tick: writes the commit index if it has waited for a few. */
   flush(): void {
     if (this.#late === undefined) return;
-    this.#flushWanted = true;
-    this.#wake();
+    this.#flushes += 1;
+    if (this.#flushes >= flushesUntilWrite) this.#wake();
   }
 
   /** Drops entries up to `index` when there is time for it. */
@@ -107,7 +109,7 @@ export class LogWriter {
           if (this.#late !== undefined) await this.#write({ ...nothing, sync: true });
           await storage.compact(index);
           mirror.compact(index);
-        } else if (this.#flushWanted) {
+        } else if (this.#flushes >= flushesUntilWrite) {
           await this.#write(nothing);
         } else {
           break;
@@ -125,7 +127,7 @@ export class LogWriter {
   async #write(write: LogWrite): Promise<void> {
     const hardState = write.hardState ?? this.#late;
     this.#late = undefined;
-    this.#flushWanted = false;
+    this.#flushes = 0;
     await this.#deps.storage.write({ ...write, hardState });
   }
 

@@ -182,8 +182,8 @@ export class LevelLog implements RaftStorage {
     operations.push({ type: "put", key: batchKey(first), value });
   }
 
-  // A write of entries is vouched for by the next write, and the driver makes one, of the commit index, within a tick: a mark
-  // for each would cost a sixth of the time.
+  // A write of entries is vouched for by the next write, and the driver makes one, of the commit index, within a few ticks: a
+  // mark for each would cost a sixth of the time.
   async #commit(operations: Operation[], hasEntries = false): Promise<void> {
     assert(!this.#busy, "the raft log takes one write at a time");
     this.#busy = true;

@@ -50,7 +50,8 @@ export const systemFiles: SegmentFiles = {
   syncFolder,
 };
 
-// By callbacks: a promise of `node:fs/promises` costs more than the rest of a short write.
+// By callbacks: a promise of `node:fs/promises` costs more than the rest of a short write. The first one after the messages of this turn
+// have left (HTTP/2 sends at its end): where cores are scarce, the thread that writes takes the main thread's place.
 function writeAll(fd: number, bytes: Buffer, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const next = (from: number): void => {
@@ -60,6 +61,6 @@ function writeAll(fd: number, bytes: Buffer, position: number): Promise<void> {
         else next(from + count); // a full disk takes a part, and refuses the next one
       });
     };
-    next(0);
+    setImmediate(next, 0);
   });
 }

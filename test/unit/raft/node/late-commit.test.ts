@@ -14,7 +14,8 @@ describe("a new commit index alone", () => {
       given: (w) => w.push(ready(3, 2, [entry(3, 1)])),
       want: ["2 +3 sync"],
     },
-    { name: "is written on demand, once", given: flushTwice, want: ["1"] },
+    { name: "waits four ticks for a write to go with", given: ticks(4), want: [] },
+    { name: "is written at the fifth tick, once", given: ticks(9), want: ["1"] },
     {
       name: "is on the disk before a compaction",
       given: (w) => w.compact(1),
@@ -49,9 +50,10 @@ describe("a new commit index alone", () => {
   });
 });
 
-function flushTwice(writer: LogWriter): void {
-  writer.flush();
-  writer.flush();
+function ticks(count: number): (writer: LogWriter) => void {
+  return (writer) => {
+    for (let tick = 0; tick < count; tick += 1) writer.flush();
+  };
 }
 
 function writerOf(done: string[], durable: number[]): LogWriter {

@@ -35,7 +35,7 @@ describe("a write that failed", () => {
     writer.push(ready(1));
     await settle();
     writer.push(ready(2));
-    writer.flush();
+    for (let tick = 0; tick < 5; tick += 1) writer.flush();
     await settle();
     await writer.stop();
     assert.deepEqual([writes, durable, failures.length], [1, [], 1]);
