@@ -18,7 +18,7 @@ export interface WriteAheadOptions {
 
 const segmentBytesDefault = 2 * 1024 * 1024;
 /** The database is told of so much at a time: seldom enough to cost little, and a full disk is noticed soon. */
-const pendingRecordsMax = 64;
+const pendingRecordsMax = 32;
 const pendingBytesMax = 256 * 1024;
 
 /**
