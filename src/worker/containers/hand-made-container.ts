@@ -3,7 +3,7 @@ import { KeyedMutex } from "../../base/keyed-mutex.ts";
 import type { ExitStatus } from "../../runtime/container-spec.ts";
 import { ContainerHealth } from "./container-health.ts";
 import { ExitWaiters } from "./exit-waiters.ts";
-import type { HandMadeDeps } from "./hand-made-deps.ts";
+import type { HandMadeDeps, StopOptions } from "./hand-made-deps.ts";
 import type { HandMadeRecord, RunState } from "./hand-made-record.ts";
 import { launchExitCode } from "./launch-error.ts";
 import { networkKind, openNetwork } from "./launch-network.ts";
@@ -137,11 +137,8 @@ export class HandMadeContainer {
   }
 
   /** Not running is no error. `graceMs` undefined = its own; negative = without end. */
-  async stop(options: {
-    readonly signal: string;
-    readonly graceMs?: number | undefined;
-  }): Promise<void> {
-    if (this.#restarts.cancel() && !this.isRunning) {
+  async stop(options: StopOptions): Promise<void> {
+    if ((await this.#calm()) && !this.isRunning) {
       await this.#note({ stoppedByHand: true });
       this.#tell("stop");
       return;
@@ -158,10 +155,7 @@ export class HandMadeContainer {
     this.#tell("stop");
   }
 
-  async restart(options: {
-    readonly signal: string;
-    readonly graceMs?: number | undefined;
-  }): Promise<void> {
+  async restart(options: StopOptions): Promise<void> {
     this.#isRestarting = true;
     try {
       await this.stop(options);
@@ -206,7 +200,7 @@ export class HandMadeContainer {
     if ((this.isRunning || this.waitsForRestart) && !options.force) {
       throw wrongState(`container ${this.#record.name} is running: stop it or remove it by force`);
     }
-    this.#restarts.cancel();
+    await this.#calm();
     if (this.isRunning) {
       await this.#note({ stoppedByHand: true });
       this.#tell("kill", { signal: "9" });
@@ -296,6 +290,7 @@ export class HandMadeContainer {
 
   async #onExit(exit: ExitStatus): Promise<void> {
     const { config, run } = this.#record;
+    if (run.phase === "removing") return;
     const { exitCode, oomKilled, finishedAtMs } = exit;
     this.#health?.stop();
     this.#isPaused = false;
@@ -335,7 +330,7 @@ export class HandMadeContainer {
   async #restartNow(): Promise<void> {
     await this.exclusively(async () => {
       // A person may have been faster.
-      if (!this.#restarts.cancel() || this.isRunning || this.#isClosed) return;
+      if (!this.#restarts.cancel() || this.#record.run.phase !== "exited") return;
       try {
         this.#set({ restartCount: this.#record.run.restartCount + 1 });
         await this.#launch();
@@ -348,6 +343,13 @@ export class HandMadeContainer {
         if (delayMs !== undefined) this.#restartIn(delayMs);
       }
     });
+  }
+
+  // A restart to come is off, one under way is waited for. Whether there was one to come.
+  async #calm(): Promise<boolean> {
+    const before = this.#restarts.cancel();
+    await this.exclusively(async () => {});
+    return this.#restarts.cancel() || before;
   }
 
   async #thaw(): Promise<void> {

@@ -17,3 +17,9 @@ export interface HandMadeDeps extends RunDeps {
   readonly onRemoved: (id: string) => void;
   readonly clock: Clock;
 }
+
+/** How to stop it: "" and undefined are its own signal and grace; a negative grace is without end. */
+export interface StopOptions {
+  readonly signal: string;
+  readonly graceMs?: number | undefined;
+}

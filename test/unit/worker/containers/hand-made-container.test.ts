@@ -85,6 +85,25 @@ describe("a hand-made container", () => {
     );
   });
 
+  it("is stopped, and removed, while its policy starts it", async () => {
+    for (const remove of [false, true]) {
+      const clock = new FakeClock();
+      const restart = { name: "always", retriesMax: 0 } as const;
+      const { container, runtime, saved, settled } = aHandMade(aRecord({ restart }), clock);
+      await container.start();
+      runtime.finish(1);
+      await settled();
+      clock.advance(100); // the start is under way
+      if (remove) await container.remove({ force: true, volumes: false });
+      else await container.stop({ signal: "" });
+      await settled();
+      clock.advance(100_000);
+      await settled();
+      assert.deepEqual([container.isRunning, container.waitsForRestart], [false, false]);
+      if (remove) assert.equal(saved.at(-1), "gone");
+    }
+  });
+
   it("tries again to start what its policy wants and what failed", async () => {
     const clock = new FakeClock();
     const restart = { name: "unless-stopped", retriesMax: 0 } as const;
