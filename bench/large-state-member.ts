@@ -36,11 +36,11 @@ const stretches = new StretchWatch();
 stretches.start();
 process.on("message", (request: MemberRequest) => {
   if (request.kind === "fill") void fill(request.services, request.tasks);
-  else if (request.kind === "report") report();
+  else if (request.kind === "report") report(request.restartsStretches === true);
 });
 tell({ kind: "ready" });
 
-function report(): void {
+function report(restartsStretches: boolean): void {
   const { applied, voters } = node.status();
   const view = store.view();
   tell({
@@ -49,11 +49,13 @@ function report(): void {
     voters: voters.length,
     objects: tableNames.reduce((sum, table) => sum + view.count(table), 0),
     eventLoopMaxMs: delay.max / 1e6,
-    stretchCpuMaxMs: stretches.take(),
+    stretchCpuMaxMs: stretches.longestMs,
     eventLoopP99Ms: delay.percentile(99) / 1e6,
     heapUsedBytes: process.memoryUsage().heapUsed,
   });
+  if (!restartsStretches) return;
   delay.reset();
+  stretches.restart();
 }
 
 async function fill(services: number, tasks: number): Promise<void> {

@@ -82,9 +82,10 @@ async function measure(group: MemberGroup, hosts: readonly TestHost[]): Promise<
   print(`filled in ${seconds.toFixed(1)} s: ${JSON.stringify(filling)}`);
   await caughtUp(follower, filling.applied);
 
+  await leader.ask({ kind: "report", restartsStretches: true }, "report");
   const quiet = await load(clientHost, leader.self.address, 10_000);
   print(`writes on their own: ${JSON.stringify(quiet)}`);
-  const alone = await leader.ask({ kind: "report" }, "report");
+  const alone = await leader.ask({ kind: "report", restartsStretches: true }, "report");
 
   const loaded = load(clientHost, leader.self.address, loadMs);
   await new Promise((resolve) => setTimeout(resolve, 3_000));

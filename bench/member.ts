@@ -30,7 +30,8 @@ export type MemberRequest =
   | { readonly kind: "add"; readonly member: RaftMember }
   /** large-state-member only. */
   | { readonly kind: "fill"; readonly tasks: number; readonly services: number }
-  | { readonly kind: "report" };
+  /** The longest stretches are told, and with `restartsStretches` those after this report are told next. */
+  | { readonly kind: "report"; readonly restartsStretches?: true };
 /** What it tells. */
 export type MemberReply =
   | { readonly kind: "ready" }
@@ -39,7 +40,7 @@ export type MemberReply =
   | { readonly kind: "filled"; readonly seconds: number }
   | MemberReport;
 
-/** How a member is; the longest time its event loop stood still counts from the report before. */
+/** How a member is; the longest time its event loop stood still counts from the report that restarted it. */
 export interface MemberReport {
   readonly kind: "report";
   readonly applied: number;

@@ -51,12 +51,15 @@ export class StretchWatch {
     setInterval(() => this.#look(), 1).unref();
   }
 
-  /** CPU time of the longest stretch since the last call, ms; up to 1 ms of other turns before it counts too. */
-  take(): number {
+  /** CPU time of the longest stretch since the last restart, ms; up to 1 ms of other turns before it counts too. */
+  get longestMs(): number {
     this.#look();
-    const longest = this.#longestMs;
+    return this.#longestMs;
+  }
+
+  restart(): void {
+    this.#look();
     this.#longestMs = 0;
-    return longest;
   }
 
   #look(): void {

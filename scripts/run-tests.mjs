@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 // Integration tests mostly wait: for timeouts of real daemons, for containers. So as many files as there are lanes run at a time.
 const suites = [
@@ -62,7 +63,7 @@ function run(files, print) {
     let output = "";
     const take = (chunk) => {
       print(chunk);
-      output = (output + chunk).slice(-65_536);
+      output = (output + stripVTControlCharacters(chunk)).slice(-65_536);
     };
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", take);
     child.on("close", (code) => {

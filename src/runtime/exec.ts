@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { readFile, unlink, writeFile } from "node:fs/promises";
 import { PassThrough, type Readable, Writable } from "node:stream";
 import { ReadStream } from "node:tty";
@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { sleep } from "../base/clock.ts";
 import { ClusterError } from "../base/errors.ts";
 import { signalNumber } from "../model/signal.ts";
+import { launchExitCode } from "./launch-error.ts";
 import type { OciProcess } from "./oci-types.ts";
 import { openPty, resizePty } from "./pty.ts";
 
@@ -56,7 +57,11 @@ export async function launchExec(launch: ExecLaunch): Promise<ExecSession> {
     });
     child.on("exit", (code, signal) => resolve(code ?? 128 + (signal === "SIGKILL" ? 9 : 15)));
   });
-  const cleaned = cleanUpAfter(done, [specPath, pidPath], () => {
+  const told = done.then((code) => {
+    // What runc could not run has no pid; runc itself ends with 255.
+    return code === 255 && !existsSync(pidPath) ? streams.whyNot().then(launchExitCode) : code;
+  });
+  const cleaned = cleanUpAfter(told, [specPath, pidPath], () => {
     exited = true;
   });
   cleaned.catch(() => {}); // Whoever waits sees it; nobody has to.
@@ -101,6 +106,8 @@ interface ExecStreams {
   readonly stderr: Readable;
   readonly stdin: Writable;
   readonly resize: (rows: number, columns: number) => void;
+  /** What runc says when it could not run the command; to be asked when it has ended. */
+  readonly whyNot: () => Promise<string>;
 }
 
 function spawnWithPipes(file: string, args: readonly string[], openStdin: boolean): ExecStreams {
@@ -113,6 +120,7 @@ function spawnWithPipes(file: string, args: readonly string[], openStdin: boolea
     stderr: child.stderr?.pipe(new PassThrough()) ?? emptyReadable(),
     stdin: child.stdin ?? sink(),
     resize: () => {},
+    whyNot: beginningOf(child.stderr),
   };
 }
 
@@ -127,6 +135,7 @@ function spawnWithTerminal(file: string, args: readonly string[]): ExecStreams {
   master.on("error", () => stdout.end());
   master.on("end", () => stdout.end());
   master.pipe(stdout, { end: false });
+  const whyNot = beginningOf(master);
   const stdin = new Writable({
     write(chunk: Uint8Array, _encoding, done) {
       if (master.destroyed) done();
@@ -147,7 +156,21 @@ function spawnWithTerminal(file: string, args: readonly string[]): ExecStreams {
       resizePty(pty.masterFd, rows, columns);
       child.kill("SIGWINCH");
     },
+    whyNot,
   };
+}
+
+/** Keeps the first 4 KiB of a stream that others read; resolves once it is at its end. */
+function beginningOf(stream: Readable | null): () => Promise<string> {
+  if (stream === null) return async () => "";
+  let text = "";
+  const take = (chunk: Buffer) => {
+    text += chunk.toString();
+    if (text.length > 4096) stream.off("data", take);
+  };
+  stream.on("data", take);
+  const ended = new Promise<void>((resolve) => stream.once("close", resolve));
+  return () => ended.then(() => text);
 }
 
 function emptyReadable(): Readable {

@@ -170,7 +170,9 @@ describe("container runtime with runc and conmon", function () {
       "in\n",
     );
     assert.deepEqual(piped, { exitCode: 5, stdout: "in\n1000\n", stderr: "err\n" });
-    const script = "read line; stty size; echo got $line; exit 6";
+    // runc copies the size of its terminal when the command runs already.
+    const sized = 'until [ "$(stty size 2>/dev/null)" = "33 101" ]; do sleep 0.01; done';
+    const script = `read line; ${sized}; echo got $line; exit 6`;
     const session = await runtime.exec(
       "box",
       anExec({ args: ["/bin/sh", "-c", script], tty: true }),
@@ -179,7 +181,11 @@ describe("container runtime with runc and conmon", function () {
     session.stdin.write("hello\n");
     const output = await readText(session.stdout);
     assert.equal(await session.wait(), 6);
-    assert.match(output, /33 101\r\ngot hello\r\n/);
+    assert.match(output, /got hello\r\n/);
+    for (const tty of [false, true]) {
+      assert.equal((await exec("box", { args: ["nosuch"], tty }, "")).exitCode, 127);
+      assert.equal((await exec("box", { args: ["/"], tty }, "")).exitCode, 126);
+    }
     const stats = await runtime.stats("box");
     assert.ok(stats.memoryBytes > 0 && stats.cpuNanos > 0);
     assert.equal(stats.pidsLimit, 50);

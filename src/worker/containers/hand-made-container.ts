@@ -1,11 +1,11 @@
 import { ClusterError, errorMessage } from "../../base/errors.ts";
 import { KeyedMutex } from "../../base/keyed-mutex.ts";
 import type { ExitStatus } from "../../runtime/container-spec.ts";
+import { launchExitCode } from "../../runtime/launch-error.ts";
 import { ContainerHealth } from "./container-health.ts";
 import { ExitWaiters } from "./exit-waiters.ts";
 import type { HandMadeDeps, StopOptions } from "./hand-made-deps.ts";
 import type { HandMadeRecord, RunState } from "./hand-made-record.ts";
-import { launchExitCode } from "./launch-error.ts";
 import { networkKind, openNetwork } from "./launch-network.ts";
 import { missedExit } from "./missed-exit.ts";
 import { prepareRun, releaseRun, removeFromHost } from "./prepare-run.ts";

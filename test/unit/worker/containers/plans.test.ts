@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { launchExitCode } from "../../../../src/runtime/launch-error.ts";
 import { renaming } from "../../../../src/worker/containers/archive-read.ts";
 import type { ContainerConfig } from "../../../../src/worker/containers/container-config.ts";
-import { launchExitCode } from "../../../../src/worker/containers/launch-error.ts";
 import { initialEndpoints, planPorts } from "../../../../src/worker/containers/launch-network.ts";
 import { missedExit } from "../../../../src/worker/containers/missed-exit.ts";
 import { planLaunch, planLimits } from "../../../../src/worker/containers/plan-launch.ts";
