@@ -202,7 +202,7 @@ describe("backup and restore", function () {
     cluster = await TestCluster.create({
       managers: 1,
       workers: 2,
-      spares: 1,
+      spares: 2,
       images: [webImage("1")],
     });
     folder = cluster.first.host.stateDir;
@@ -321,15 +321,16 @@ describe("backup and restore", function () {
 
   it("comes back on another host; workers are told where, and their containers run on", async () => {
     const { first, workers } = cluster;
-    const spare = must(cluster.spares[0], "the spare");
+    const [second, spare] = [
+      must(cluster.spares[0], "a manager"),
+      must(cluster.spares[1], "a host"),
+    ];
     const [file, keyFile] = [join(folder, "d.backup"), join(folder, "d.key")];
     await skep(first, "swarm", "backup", file, "--key-file", keyFile);
     const containers = pidsOf(await cluster.containersOf("web", workers));
     const token = (await skep(first, "swarm", "join-token", "-q", "worker")).trim();
     await first.stop("SIGKILL");
-    await spare.stop("SIGKILL");
-    rmSync(join(spare.host.stateDir, "d/swarm"), { recursive: true });
-    await spare.start();
+    await second.stop("SIGKILL");
     const address = ["--advertise-addr", spare.host.ip];
     await skep(spare, "swarm", "restore", file, "--key-file", keyFile, ...address);
     for (const worker of workers) {

@@ -12,7 +12,7 @@ export const transportMutants: readonly Mutant[] = [
   {
     name: "hears a member that was removed",
     file: "transport/senders",
-    from: "if (this.#removed.has(from))",
+    from: "if (this.#removed.has(from) || this.#isRemoved(from))",
     to: "if (false)",
     foundBy: ["transport"],
   },
