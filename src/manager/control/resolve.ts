@@ -44,12 +44,17 @@ export function isLeaving(object: object): boolean {
   return "pendingDelete" in object && object.pendingDelete === true;
 }
 
-/** OUT_OF_DATE unless the caller saw the object as it is now; INVALID_ARGUMENT without a version. */
+/**
+ * OUT_OF_DATE unless the caller saw the object as it is now, or a service with the spec it has now: what the orchestrator notes of
+ * an update's progress meanwhile is nothing a caller changes. INVALID_ARGUMENT without a version.
+ */
 export function checkVersion(object: ObjectOf[keyof ObjectOf], seen: Version | null): void {
   if (seen === null) {
     throw new ClusterError("INVALID_ARGUMENT", "an update needs the version that it is based on");
   }
-  if (versionOf(object) !== seen.index) {
+  const current = versionOf(object);
+  const oldest = "specVersion" in object ? (object.specVersion?.index ?? current) : current;
+  if (seen.index < oldest || seen.index > current) {
     throw new ClusterError("OUT_OF_DATE", "update out of sequence");
   }
 }

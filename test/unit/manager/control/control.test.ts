@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { must } from "../../../../src/base/assert.ts";
 import { isClusterError } from "../../../../src/base/errors.ts";
 import type { ServiceSpec, ServiceSpecInput } from "../../../../src/gen/skep/ServiceSpec.ts";
 import type { TaskState } from "../../../../src/gen/skep/TaskState.ts";
@@ -262,6 +263,18 @@ describe("manager: control", () => {
       );
       await refused(update(id, aServiceSpec({ global: {} })), "UNIMPLEMENTED", /mode change/);
       await refused(update("nope", aServiceSpec()), "NOT_FOUND", /service nope not found/);
+    });
+
+    it("an update counts as long as the spec is the one the caller saw", async () => {
+      const { id } = await create();
+      const seen = memory.store.view().get("service", id)?.meta?.version ?? null;
+      await memory.store.update((tx) => {
+        const service = must(tx.get("service", id), "the service");
+        tx.update("service", { ...service, rebalancing: true });
+      });
+      const spec = aServiceSpec({ replicated: { replicas: 3 } });
+      assert.equal((await update(id, spec, { version: seen }))?.spec?.replicated?.replicas, 3);
+      await refused(update(id, spec, { version: seen }), "OUT_OF_DATE", /out of sequence/);
     });
 
     it("credentials stay unless new ones come", async () => {
