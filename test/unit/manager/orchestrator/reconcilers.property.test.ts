@@ -88,6 +88,14 @@ const anUnevenState: fc.Arbitrary<State> = fc
     };
   });
 
+/** A job with a schedule: the only service that runs by the clock. */
+const aScheduledState: fc.Arbitrary<State> = fc
+  .tuple(aState, fc.constantFrom("replicatedJob", "globalJob"))
+  .map(([state, mode]) => ({
+    ...state,
+    service: { ...state.service, mode, schedule: "* * * * *", pendingDelete: false },
+  }));
+
 function modeOf({ mode, count }: State["service"]): ServiceSpecInput {
   if (mode === "global") return { global: {} };
   if (mode === "globalJob") return { globalJob: {} };
@@ -190,7 +198,7 @@ describe("each reconciler, on any state", () => {
     { reconciler: reaperReconciler, most: 1 },
     // One task of a service is marked, then it waits.
     { reconciler: rebalanceReconciler, most: 1, states: anUnevenState },
-    { reconciler: jobScheduleReconciler, most: 1 },
+    { reconciler: jobScheduleReconciler, most: 1, states: aScheduledState },
   ];
   for (const { reconciler, most, states = aState } of rounds) {
     it(`${reconciler.name}: wants nothing more after its own changes`, () => {
