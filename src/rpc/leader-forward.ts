@@ -75,7 +75,8 @@ async function callLeader<Api extends object>(
         return await channels.unary(address, options.service, name, request, { timeoutMs });
       }
     } catch (error) {
-      if (!isClusterError(error) || !maySendAgain(error, options.isRead(name))) throw error;
+      if (!isClusterError(error)) throw error;
+      if (!maySendAgain(error, options.isRead(name))) throw outcomeTold(error);
       lastError = error;
       // The address the refusing node names is tried once, then our own knowledge counts again.
       hint = error.details["leaderAddress"] || undefined;
@@ -96,6 +97,13 @@ export function maySendAgain(error: ClusterError, isRead: boolean): boolean {
   if (error.code === "NOT_LEADER") return true;
   if (error.code !== "UNAVAILABLE") return false;
   return isRead || error.details["sent"] === "no";
+}
+
+/** A connection that broke under a write says nothing of its outcome; who asked has to be told so. */
+function outcomeTold(error: ClusterError): ClusterError {
+  if (error.code !== "UNAVAILABLE" || error.details["sent"] !== "unknown") return error;
+  const text = `whether this was done is not known, as the connection to the leader was lost (${error.message}); look before you repeat it`;
+  return new ClusterError("UNAVAILABLE", text, { cause: error, details: error.details });
 }
 
 function noLeader(): ClusterError {

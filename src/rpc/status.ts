@@ -58,7 +58,7 @@ export function toGrpcError(error: unknown): GrpcError {
 
 /**
  * The ClusterError behind an error of a call to `address`. Errors of the transport itself are named
- * for the address; `details.sent` is "no" when the request provably never left this node.
+ * for the address; `details.sent` is "no" when the request provably never left this node, else "unknown".
  */
 export function fromGrpcError(error: unknown, address: string): ClusterError {
   if (error instanceof ClusterError) return error;
@@ -75,7 +75,7 @@ export function fromGrpcError(error: unknown, address: string): ClusterError {
   // grpc-js says so when it had no connection to put the call on.
   const neverSent = error.details.startsWith("No connection established");
   return new ClusterError(code, `${address}: ${error.details}`, {
-    ...(neverSent ? { details: { sent: "no" } } : {}),
+    details: { sent: neverSent ? "no" : "unknown" },
     cause: error,
   });
 }

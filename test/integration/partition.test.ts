@@ -10,6 +10,8 @@ const answerMs = 6000;
 const noLeader =
   /The swarm does not have a leader\. It's possible that too few managers are online\./;
 
+const outcomeUnknown = /whether this was done is not known/;
+
 describe("partitions and lost quorum", function () {
   this.timeout(60_000);
   let cluster: TestCluster;
@@ -100,7 +102,9 @@ describe("partitions and lost quorum", function () {
       const { answer, ms } = await timed(() => alone.api(method, path, body, 10_000));
       const what = `${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`;
       assert.ok(answer.status >= 500, what);
-      assert.match(messageOf(answer), noLeader, what);
+      // A write that was on its way to the leader when that was killed: nobody knows.
+      const isOpen = method === "POST" && outcomeUnknown.test(messageOf(answer));
+      if (!isOpen) assert.match(messageOf(answer), noLeader, what);
       assert.ok(ms < answerMs, `${what} after ${Math.round(ms)} ms`);
     });
     await Promise.all(answers);
