@@ -81,7 +81,7 @@ export class ManagerHost {
       clock,
       log,
       refuse: (peer) => manager?.refusalOf(peer),
-      roleOf: (peer) => manager?.roleOf(peer) ?? peer.role,
+      roleOf: (peer, validFromMs) => manager?.roleOf(peer, validFromMs) ?? peer.role,
     });
     try {
       await server.listen(options.state.listenAddress);

@@ -191,8 +191,8 @@ export class Manager {
   }
 
   /** For `RpcServer`'s `roleOf`: a demoted manager's certificate gives it no more than a worker's. */
-  roleOf(peer: PeerIdentity): NodeRoleName {
-    return roleNow(this.store.view(), this.#raft?.status().members ?? [], peer);
+  roleOf(peer: PeerIdentity, validFromMs: () => number): NodeRoleName {
+    return roleNow(this.store.view(), this.#raft?.status().members ?? [], peer, validFromMs);
   }
 
   /** A certificate for this manager by the state it has, for when it can reach no other because its own has expired. See `issueForSelf`. */

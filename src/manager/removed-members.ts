@@ -1,5 +1,7 @@
 import { isRemoved } from "../ca/ca-server.ts";
+import { readCertificate, validityOf } from "../ca/certificate.ts";
 import type { Cluster } from "../gen/skep/Cluster.ts";
+import type { Node } from "../gen/skep/Node.ts";
 import type { RaftMember } from "../gen/skep/RaftMember.ts";
 import type { RemovedRaftMember } from "../gen/skep/RemovedRaftMember.ts";
 import type { NodeRoleName, PeerIdentity } from "../rpc/roles.ts";
@@ -37,16 +39,27 @@ export function refusalOf(view: StoreView, { nodeId }: PeerIdentity): string | u
 
 /**
  * The role that counts: a manager which was taken out of raft and is to be a worker is one at once, although the certificate it has
- * still says otherwise.
+ * still says otherwise. One that is newer than the last one known here was given to it since: it is a manager again, and this manager was
+ * away when that was agreed on. It must be heard then, as nobody else may be there to lead.
  */
 export function roleNow(
   view: StoreView,
   members: readonly RaftMember[],
   { nodeId, role }: PeerIdentity,
+  validFromMs: () => number,
 ): NodeRoleName {
   if (role === "worker" || members.some((member) => member.nodeId === nodeId)) return role;
   const wasMember = view.cluster()?.removedRaftIds.some((entry) => entry.nodeId === nodeId);
-  return wasMember === true && view.get("node", nodeId)?.role === "WORKER" ? "worker" : role;
+  const node = view.get("node", nodeId);
+  if (wasMember !== true || node?.role !== "WORKER") return role;
+  return validFromMs() > lastIssuedMs(node) ? role : "worker";
+}
+
+// The certificate that is noted with the node; each new one is, in the log's order.
+function lastIssuedMs({ certificate }: Node): number {
+  const pem = Buffer.from(certificate?.certificate ?? "").toString();
+  if (pem === "") return Number.POSITIVE_INFINITY;
+  return validityOf(readCertificate(pem, "the certificate of the node")).fromMs;
 }
 
 // A node may lose several raft ids; one whose raft id is not known is noted by its node id.

@@ -34,8 +34,8 @@ export interface RpcServerDeps {
   readonly clock?: Clock;
   /** Says why a node must not be served although its certificate is good (removed, expired). */
   readonly refuse?: (peer: PeerIdentity) => string | undefined;
-  /** The role that counts, when it is less than the certificate's. */
-  readonly roleOf?: (peer: PeerIdentity) => NodeRoleName;
+  /** The role that counts, when it is less than the certificate's; `validFromMs`: since when that is good. */
+  readonly roleOf?: (peer: PeerIdentity, validFromMs: () => number) => NodeRoleName;
 }
 
 /** Ends a call with an error. */
@@ -208,7 +208,8 @@ export class RpcServer {
     if (refusal !== undefined) {
       throw new ClusterError("PERMISSION_DENIED", refusal, { details: { refused: "node" } });
     }
-    return { ...peer, role: this.#deps.roleOf?.(peer) ?? peer.role };
+    const validFromMs = (): number => Date.parse(certificate.valid_from);
+    return { ...peer, role: this.#deps.roleOf?.(peer, validFromMs) ?? peer.role };
   }
 
   #describe(name: string, error: unknown): ReturnType<typeof toGrpcError> & Error {

@@ -153,12 +153,27 @@ describe("raft transport over gRPC", function () {
     away.transport.send({ ...makeMessage("MsgHeartbeatResp", 5, { term: 3 }), from: 2 });
     await until("message 1", 8_000, () => leader.inbox.messages.length === 1, 2);
     assert.deepEqual(leader.inbox.messages[0]?.type, "MsgHeartbeatResp");
-    // In no other's name, and nothing but what a follower says.
+    // In no other's name, and nothing but what a follower or a voter says.
     away.transport.send({ ...makeMessage("MsgHeartbeatResp", 5, { term: 3 }), from: 1 });
     away.transport.send({ ...makeMessage("MsgVote", 5, { term: 4 }), from: 2 });
     away.transport.send({ ...makeMessage("MsgAppResp", 5, { term: 3 }), from: 2 });
     await until("message 2", 8_000, () => leader.inbox.messages.length === 2, 2);
     assert.deepEqual(leader.inbox.messages[1]?.type, "MsgAppResp");
+  });
+
+  it("gives a candidate that it does not know its vote over that candidate's own stream", async () => {
+    const [away, candidate] = [await host(2), await host(5)];
+    away.transport.setMembers([away.member]);
+    candidate.transport.setMembers([away.member, candidate.member]);
+    for (const [asks, answers] of [
+      ["MsgPreVote", "MsgPreVoteResp"],
+      ["MsgVote", "MsgVoteResp"],
+    ] as const) {
+      candidate.transport.send({ ...makeMessage(asks, 2, { term: 3 }), from: 5 });
+      await until(asks, 8_000, () => away.inbox.messages.at(-1)?.type === asks, 2);
+      away.transport.send({ ...makeMessage(answers, 5, { term: 3 }), from: 2 });
+      await until(answers, 8_000, () => candidate.inbox.messages.at(-1)?.type === answers, 2);
+    }
   });
 
   it("takes messages only in the name of the certificate's node", async () => {
@@ -180,7 +195,7 @@ describe("raft transport over gRPC", function () {
     await assert.rejects(send({ ...makeMessage("MsgVote", 2, { term: 3 }), from: 1 }), (error) =>
       isRefusal(error, /raft member 1 is node node1, and not node node3/),
     );
-    await assert.rejects(send({ ...makeMessage("MsgVote", 2, { term: 3 }), from: 77 }), (error) =>
+    await assert.rejects(send({ ...makeMessage("MsgAppResp", 2, { term: 3 }), from: 77 }), (error) =>
       isRefusal(error, /raft member 77 \(node node3\) is not known/),
     );
     await assert.rejects(impostor.transport.sendSnapshot(snapMessage, snapshot, chunks), (error) =>

@@ -19,15 +19,22 @@ export const transportMutants: readonly Mutant[] = [
   {
     name: "hears whatever a stranger says",
     file: "transport/senders",
-    from: "if (leaderTypes.has(type))",
+    from: "if (newcomerTypes.has(type))",
     to: "if (true)",
     foundBy: ["transport"],
   },
   {
     name: "hears no leader that is not known yet",
     file: "transport/senders",
-    from: "if (leaderTypes.has(type))",
+    from: "if (newcomerTypes.has(type))",
     to: "if (false)",
+    foundBy: ["transport"],
+  },
+  {
+    name: "hears no member that asks for a vote and is not known yet",
+    file: "transport/senders",
+    from: '"MsgPreVote",\n    "MsgVote",\n',
+    to: "",
     foundBy: ["transport"],
   },
   {

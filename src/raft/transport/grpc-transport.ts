@@ -3,7 +3,7 @@ import { ClusterError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import type { ChannelPool } from "../../rpc/channel-pool.ts";
-import type { Message } from "../core/types.ts";
+import type { Message, MessageType } from "../core/types.ts";
 import type { RaftMember, StoredSnapshot } from "../storage/snapshot-store.ts";
 import { IncomingSnapshots } from "./incoming-snapshots.ts";
 import { sendSnapshot } from "./outgoing-snapshot.ts";
@@ -29,8 +29,15 @@ export interface GrpcTransportDeps {
   readonly onRefused?: (reason: string) => void;
 }
 
-/** Unknown leaders that are remembered; each is of a later term than the one before. */
+/** Members that are not known here yet, and how to answer them; the one that spoke last is the one that counts. */
 const answersMax = 4;
+/** What comes back on a stream: what a follower says to its leader, and a voter to a candidate. */
+const answerTypes: ReadonlySet<MessageType> = new Set([
+  "MsgAppResp",
+  "MsgHeartbeatResp",
+  "MsgPreVoteResp",
+  "MsgVoteResp",
+]);
 
 /** Sends over one gRPC stream a peer; the receiving side is `raftService`. */
 export class GrpcTransport implements RaftTransport {
@@ -40,7 +47,7 @@ export class GrpcTransport implements RaftTransport {
   readonly #peers = new Map<number, Peer>();
   readonly #abort = new AbortController();
   readonly #senders: Senders;
-  /** The way back to leaders that this member does not know yet, by raft id. */
+  /** The way back to members that this one does not know yet, by raft id. */
   readonly #answers = new Map<number, (message: Message) => void>();
   readonly #incoming: IncomingSnapshots;
   #handler: TransportHandler | undefined;
@@ -58,7 +65,6 @@ export class GrpcTransport implements RaftTransport {
     this.#handler = handler;
     const senders = this.#senders;
     this.#receiver = {
-      admit: (nodeId) => senders.admit(nodeId),
       receive: (nodeId, message, answer) => {
         senders.check(nodeId, message);
         if (!this.#peers.has(message.from)) this.#keepAnswer(message.from, answer);
@@ -136,11 +142,11 @@ export class GrpcTransport implements RaftTransport {
     if (this.#answers.size > answersMax && oldest !== undefined) this.#answers.delete(oldest);
   }
 
-  // By the address that the membership names; only what a follower says to its leader.
+  // By the address that the membership names.
   #answered(raftId: number, message: Message): void {
     const { type, from, to } = message;
     if (from !== raftId || to !== this.#options.raftId) return;
-    if (type === "MsgAppResp" || type === "MsgHeartbeatResp") this.#handler?.receive(message);
+    if (answerTypes.has(type)) this.#handler?.receive(message);
   }
 
   async stop(): Promise<void> {

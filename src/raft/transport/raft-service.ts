@@ -16,8 +16,6 @@ const answersMax = 64;
 
 /** What peers' calls come to. `nodeId` is of the caller's certificate. */
 export interface RaftReceiver {
-  /** A stream begins. PERMISSION_DENIED for a member that was removed. */
-  admit(nodeId: string): void;
   /**
    * PERMISSION_DENIED when the node may not speak as `message.from`. `answer` sends to it over its own stream, for a
    * sender whose address is not known.
@@ -53,7 +51,6 @@ export function raftService(options: RaftServiceOptions): RaftService {
       async streamMessages(messages, context, stream) {
         const receiver = running(options);
         const nodeId = callerOf(context);
-        receiver.admit(nodeId);
         await stream.write({}); // tells the sender that we are there
         const answer = answersOn(stream);
         for await (const message of messages) {

@@ -5,12 +5,20 @@ import type { RaftMember } from "../storage/snapshot-store.ts";
 /** Raft ids of former members that are remembered; those before are only unknown. */
 const removedMax = 1_000;
 
-/** Only a leader of the term says these; the core refuses those of an old term. */
-const leaderTypes: ReadonlySet<MessageType> = new Set(["MsgApp", "MsgHeartbeat", "MsgSnap"]);
+/**
+ * What a member says that others may not have heard of yet: as a leader, or because it wants to lead. The core refuses what is of an old term,
+ * and votes by the log alone (Ongaro's thesis §4.1: a server's own configuration decides whom it asks, not whom it answers).
+ */
+const newcomerTypes: ReadonlySet<MessageType> = new Set([
+  "MsgApp",
+  "MsgHeartbeat",
+  "MsgSnap",
+  "MsgPreVote",
+  "MsgVote",
+]);
 
 /** Which node may speak as which member. */
 export class Senders {
-  #byNode: ReadonlyMap<string, number> = new Map();
   #byId: ReadonlyMap<number, string> = new Map();
   /** Raft ids are never used again. */
   readonly #removed = new Map<number, string>();
@@ -23,7 +31,6 @@ export class Senders {
 
   setMembers(members: readonly RaftMember[]): void {
     const before = this.#byId;
-    this.#byNode = new Map(members.map(({ nodeId, raftId }) => [nodeId, raftId]));
     this.#byId = new Map(members.map(({ nodeId, raftId }) => [raftId, nodeId]));
     for (const [raftId, nodeId] of before) {
       if (!this.#byId.has(raftId)) this.#removed.set(raftId, nodeId);
@@ -33,18 +40,10 @@ export class Senders {
     }
   }
 
-  /** PERMISSION_DENIED when the node was a member and is none any more. */
-  admit(nodeId: string): void {
-    if (this.#byNode.has(nodeId)) return;
-    for (const [raftId, removed] of this.#removed) {
-      if (removed === nodeId) throw wasRemoved(raftId, nodeId);
-    }
-  }
-
   /**
    * PERMISSION_DENIED unless `nodeId`, which the certificate proves, is the member that the message names as its
-   * sender. An unknown manager may lead, as this member may be behind and has to learn of it from the log; it
-   * gets no vote and no answer.
+   * sender. An unknown one may lead or want to, as this member may have been away when it was taken in, and the
+   * group may need its vote; what only members have to say is not heard of it. That the node is a manager now is the server's to check.
    */
   check(nodeId: string, { from, type }: Pick<Message, "from" | "type">): void {
     const owner = this.#byId.get(from);
@@ -54,7 +53,7 @@ export class Senders {
       throw new ClusterError("PERMISSION_DENIED", text);
     }
     if (this.#removed.has(from) || this.#isRemoved(from)) throw wasRemoved(from, nodeId);
-    if (leaderTypes.has(type)) return;
+    if (newcomerTypes.has(type)) return;
     const text = `raft member ${from} (node ${nodeId}) is not known to this manager`;
     throw new ClusterError("PERMISSION_DENIED", text);
   }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { backdateMs } from "../../../../src/ca/root-ca.ts";
 import { recordRemoved, refusalOf, roleNow } from "../../../../src/manager/removed-members.ts";
 import { takeOver } from "../../../../src/manager/take-over.ts";
 import { aNode } from "../../../support/builders.ts";
+import { CaFixture } from "../../../support/ca-fixtures.ts";
 import { createMemoryStore } from "../../../support/memory-proposer.ts";
 
 const managerStatus = (raftId: number) => ({
@@ -98,6 +100,8 @@ describe("recovery: removed members", () => {
     certificate: "manager" | "worker";
     isMember?: boolean;
     wasMember?: boolean;
+    /** Days between the certificate that is known and the one shown; none known when absent. */
+    newerByDays?: number;
     want: "manager" | "worker";
   }[] = [
     { name: "a manager", role: "MANAGER", certificate: "manager", isMember: true, want: "manager" },
@@ -109,6 +113,16 @@ describe("recovery: removed members", () => {
       wasMember: true,
       want: "worker",
     },
+    ...([
+      [0, "worker"],
+      [-1, "worker"],
+      [1, "manager"],
+    ] as const).map(([newerByDays, want]) => ({
+      name: `a demoted manager with a certificate of ${newerByDays} days after the known one`,
+      role: "WORKER" as const,
+      certificate: "manager" as const,
+      ...{ wasMember: true, newerByDays, want },
+    })),
     {
       name: "a manager that is to be a worker but is a member yet",
       role: "WORKER",
@@ -131,19 +145,24 @@ describe("recovery: removed members", () => {
       want: "manager",
     },
   ];
-  for (const { name, role, certificate, isMember, wasMember, want } of cases) {
+  const nowMs = 1_800_000_000_000;
+  const knownFromMs = nowMs - backdateMs;
+  for (const { name, role, certificate, isMember, wasMember, newerByDays, want } of cases) {
     it(`${name} is served as a ${want}`, async () => {
       const { store, seed } = createMemoryStore();
       seed("cluster", { id: "c1" });
-      seed("node", aNode({ id: "n1", role }));
+      const { certificatePem } = new CaFixture(nowMs).identity("n1", "manager");
+      const known = { role, certificate: Buffer.from(certificatePem) };
+      seed("node", aNode({ id: "n1", role, certificate: newerByDays === undefined ? null : known }));
       if (wasMember === true) {
         await store.update((tx) =>
           recordRemoved(tx, [{ raftId: 9, nodeId: "n1", dropped: false }]),
         );
       }
       const members = isMember === true ? [{ raftId: 10, nodeId: "n1", address: "a:1" }] : [];
+      const fromMs = knownFromMs + (newerByDays ?? 100) * 86_400_000;
       const peer = { nodeId: "n1", role: certificate };
-      assert.equal(roleNow(store.view(), members, peer), want);
+      assert.equal(roleNow(store.view(), members, peer, () => fromMs), want);
     });
   }
 });
