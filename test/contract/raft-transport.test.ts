@@ -195,8 +195,9 @@ describe("raft transport over gRPC", function () {
     await assert.rejects(send({ ...makeMessage("MsgVote", 2, { term: 3 }), from: 1 }), (error) =>
       isRefusal(error, /raft member 1 is node node1, and not node node3/),
     );
-    await assert.rejects(send({ ...makeMessage("MsgAppResp", 2, { term: 3 }), from: 77 }), (error) =>
-      isRefusal(error, /raft member 77 \(node node3\) is not known/),
+    await assert.rejects(
+      send({ ...makeMessage("MsgAppResp", 2, { term: 3 }), from: 77 }),
+      (error) => isRefusal(error, /raft member 77 \(node node3\) is not known/),
     );
     await assert.rejects(impostor.transport.sendSnapshot(snapMessage, snapshot, chunks), (error) =>
       isClusterError(error, "NOT_FOUND"),

@@ -113,11 +113,13 @@ describe("recovery: removed members", () => {
       wasMember: true,
       want: "worker",
     },
-    ...([
-      [0, "worker"],
-      [-1, "worker"],
-      [1, "manager"],
-    ] as const).map(([newerByDays, want]) => ({
+    ...(
+      [
+        [0, "worker"],
+        [-1, "worker"],
+        [1, "manager"],
+      ] as const
+    ).map(([newerByDays, want]) => ({
       name: `a demoted manager with a certificate of ${newerByDays} days after the known one`,
       role: "WORKER" as const,
       certificate: "manager" as const,
@@ -153,7 +155,10 @@ describe("recovery: removed members", () => {
       seed("cluster", { id: "c1" });
       const { certificatePem } = new CaFixture(nowMs).identity("n1", "manager");
       const known = { role, certificate: Buffer.from(certificatePem) };
-      seed("node", aNode({ id: "n1", role, certificate: newerByDays === undefined ? null : known }));
+      seed(
+        "node",
+        aNode({ id: "n1", role, certificate: newerByDays === undefined ? null : known }),
+      );
       if (wasMember === true) {
         await store.update((tx) =>
           recordRemoved(tx, [{ raftId: 9, nodeId: "n1", dropped: false }]),
@@ -162,7 +167,10 @@ describe("recovery: removed members", () => {
       const members = isMember === true ? [{ raftId: 10, nodeId: "n1", address: "a:1" }] : [];
       const fromMs = knownFromMs + (newerByDays ?? 100) * 86_400_000;
       const peer = { nodeId: "n1", role: certificate };
-      assert.equal(roleNow(store.view(), members, peer, () => fromMs), want);
+      assert.equal(
+        roleNow(store.view(), members, peer, () => fromMs),
+        want,
+      );
     });
   }
 });

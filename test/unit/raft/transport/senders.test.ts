@@ -79,7 +79,12 @@ describe("who may speak as which raft member", () => {
         from: 9,
         type: "MsgApp",
       },
-      { name: "a candidate that this member has not heard of", nodeId: "x", from: 9, type: "MsgVote" },
+      {
+        name: "a candidate that this member has not heard of",
+        nodeId: "x",
+        from: 9,
+        type: "MsgVote",
+      },
       { name: "one that asks before", nodeId: "x", from: 9, type: "MsgPreVote" },
       { name: "a removed node under a new id", nodeId: "c", from: 6, type: "MsgApp" },
       { name: "a member under a newer id", nodeId: "a", from: 7, type: "MsgVote" },
@@ -121,16 +126,28 @@ describe("who may speak as which raft member", () => {
         const own = isRestarted ? seen.slice(Math.min(restartAt, seen.length - 1)) : seen;
         for (const members of own) hearer.setMembers(members);
         for (const { raftId, nodeId } of newest) {
-          for (const type of ["MsgApp", "MsgHeartbeat", "MsgSnap", "MsgPreVote", "MsgVote"] as const) {
+          for (const type of [
+            "MsgApp",
+            "MsgHeartbeat",
+            "MsgSnap",
+            "MsgPreVote",
+            "MsgVote",
+          ] as const) {
             hearer.check(nodeId, { from: raftId, type });
           }
         }
         for (const [raftId, nodeId] of gone) {
-          assert.throws(() => hearer.check(nodeId, { from: raftId, type: "MsgApp" }), /was removed/);
+          assert.throws(
+            () => hearer.check(nodeId, { from: raftId, type: "MsgApp" }),
+            /was removed/,
+          );
         }
         for (const { raftId, nodeId } of seen.at(-1) ?? []) {
           const other = nodeId === "a" ? "b" : "a";
-          assert.throws(() => hearer.check(other, { from: raftId, type: "MsgVote" }), /in its name/);
+          assert.throws(
+            () => hearer.check(other, { from: raftId, type: "MsgVote" }),
+            /in its name/,
+          );
         }
       },
     );
