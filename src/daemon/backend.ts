@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { ClusterError } from "../base/errors.ts";
+import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { LogMessage } from "../gen/skep/LogMessage.ts";
 import { toTimestamp } from "../model/time.ts";
@@ -28,6 +29,7 @@ export interface BackendDeps {
   readonly handMade: HandMadeContainers;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Logger;
 }
 
 /** Fulfils what REST needs with the daemon's parts. */
@@ -52,7 +54,7 @@ function clusterApi(swarm: Swarm): ClusterApi {
 }
 
 function makeLocalNode(deps: BackendDeps): LocalNode {
-  const { config, engineId, hostname, host, swarm, events, clock, random } = deps;
+  const { config, engineId, hostname, host, swarm, events, clock, random, log } = deps;
   return {
     info: async () => nodeInfo({ engineId, hostname, config, host: host.runtime.host }),
     version: () => versionData(),
@@ -74,6 +76,7 @@ function makeLocalNode(deps: BackendDeps): LocalNode {
       worker: () => swarm.member()?.worker(),
       events,
       clock,
+      log,
     }),
     volumes: new NodeVolumes(host.volumes, random),
     networks: localNetworks(host.localNetworks),

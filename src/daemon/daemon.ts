@@ -118,6 +118,7 @@ export class Daemon {
       events,
       clock,
       random,
+      log,
     });
     const rest = new RestServer({
       app: new RestApp({ backend, clock, random, log: log.child({ module: "rest" }) }),

@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { type Clock, sleep } from "../base/clock.ts";
 import { ClusterError, isClusterError } from "../base/errors.ts";
 import { addressOf, macOf } from "../base/ip.ts";
+import type { Logger } from "../base/log.ts";
 import type { Task } from "../gen/skep/Task.ts";
 import type { ImageStore } from "../image/image-store.ts";
 import { durationMs } from "../model/time.ts";
@@ -28,6 +29,7 @@ import type { HandMadeContainers } from "../worker/containers/hand-made-containe
 import type { LocalNetworks } from "../worker/containers/local-network-port.ts";
 import { handMadeLabel } from "../worker/containers/plan-launch.ts";
 import type { Worker } from "../worker/worker.ts";
+import { attachTo } from "./attach-session.ts";
 import { statsData } from "./container-stats.ts";
 import { type TopTable, topTable } from "./container-top.ts";
 import { handMadeData } from "./hand-made-data.ts";
@@ -43,6 +45,7 @@ export interface TaskContainersDeps {
   readonly worker: () => Worker | undefined;
   readonly events: LocalEvents;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 const defaultGraceMs = 10_000;
@@ -222,19 +225,7 @@ export class NodeContainers implements LocalContainers {
   }
 
   async attach(id: string, options: AttachOptions): Promise<StdioSession> {
-    this.#mustBeHandMade(id, "attach");
-    const { stdout, stderr, wait } = await this.#deps.handMade.attach(id, options);
-    return {
-      pid: 0,
-      stdout,
-      stderr,
-      wait,
-      resize: (height, width) => this.#deps.runtime.resize(id, height, width),
-      close() {
-        stdout.destroy();
-        stderr.destroy();
-      },
-    };
+    return await attachTo(id, options, this.#deps);
   }
 
   async exec(id: string, options: ExecOptions): Promise<StdioSession> {
@@ -246,6 +237,7 @@ export class NodeContainers implements LocalContainers {
       tty: options.tty,
       openStdin: options.stdin !== undefined,
       privileged: options.privileged,
+      ...(options.consoleSize === undefined ? {} : { consoleSize: options.consoleSize }),
     });
     if (options.stdin === undefined) session.stdin.end();
     else options.stdin.pipe(session.stdin);

@@ -5,6 +5,7 @@ import { unmount } from "../base/linux.ts";
 import { launchConmon } from "./conmon.ts";
 import { type ContainerRecord, writeRecord, writeSpec } from "./container-record.ts";
 import type { ContainerSpec } from "./container-spec.ts";
+import { allDevices, findDevices } from "./devices.ts";
 import type { ContainerFolders, FolderLayout } from "./folder-layout.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { buildOciSpec } from "./oci-spec.ts";
@@ -38,7 +39,8 @@ export async function makeContainer(
   await mountRootfs(spec.layerPaths, folders);
   await checkRootfs(folders.rootfs);
   const user = resolveUser(folders.rootfs, spec.user, spec.groups);
-  const [etcPaths, filePaths] = await Promise.all([
+  const [devices, etcPaths, filePaths] = await Promise.all([
+    spec.privileged === true ? allDevices() : findDevices(spec.devices ?? []),
     writeEtcFiles(folders.etc, spec),
     writeSecretFiles(folders.secrets, spec),
     writeSpec(folders, spec),
@@ -51,6 +53,7 @@ export async function makeContainer(
     host: deps.host,
     etcPaths,
     filePaths,
+    devices,
   });
   await writeFile(folders.config, JSON.stringify(config), { mode: 0o600 });
   const pid = await launchConmon(

@@ -29,6 +29,16 @@ export interface UlimitSpec {
   readonly hard: number;
 }
 
+/** A device of the host that a container gets. */
+export interface DeviceSpec {
+  /** A device node, or a folder of them. */
+  readonly hostPath: string;
+  /** Where it is in the container. */
+  readonly path: string;
+  /** Some of "r", "w", "m". */
+  readonly access: string;
+}
+
 /** Content of the three files that are bound over the image's own. */
 export interface EtcFiles {
   readonly hosts: string;
@@ -96,6 +106,9 @@ export interface ContainerSpec {
   readonly noNewPrivileges?: boolean;
   /** Every capability, no seccomp filter, no masked paths, the host's devices. */
   readonly privileged?: boolean;
+  readonly devices?: readonly DeviceSpec[];
+  /** Namespaces of the host that are used in place of own ones. With `uts` the host's name is the container's. */
+  readonly hostNamespaces?: readonly ("pid" | "ipc" | "uts")[];
   /** Size of /dev/shm; default 64 MiB. */
   readonly shmBytes?: number;
 }
@@ -139,4 +152,6 @@ export interface ExecSpec {
   /** Whether the command gets an input stream; otherwise it reads end-of-file. */
   readonly openStdin: boolean;
   readonly privileged?: boolean;
+  /** Of the terminal, at first, in characters. */
+  readonly consoleSize?: { readonly height: number; readonly width: number };
 }

@@ -32,6 +32,7 @@ export function buildExecProcess(
   return {
     ...kept,
     terminal: exec.tty,
+    ...(exec.tty && exec.consoleSize !== undefined ? { consoleSize: exec.consoleSize } : {}),
     args: [...exec.args],
     env: exec.tty && !hasTerm ? [...env, "TERM=xterm"] : env,
     cwd: exec.cwd === "" ? base.cwd : validateCwd(exec.cwd),

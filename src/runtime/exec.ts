@@ -47,7 +47,7 @@ export async function launchExec(launch: ExecLaunch): Promise<ExecSession> {
     launch.containerId,
   ];
   const streams = launch.process.terminal
-    ? spawnWithTerminal(launch.runcPath, args)
+    ? spawnWithTerminal(launch.runcPath, args, launch.process.consoleSize)
     : spawnWithPipes(launch.runcPath, args, launch.openStdin);
   const { child } = streams;
   let exited = false;
@@ -125,8 +125,14 @@ function spawnWithPipes(file: string, args: readonly string[], openStdin: boolea
 }
 
 /** runc copies between its own terminal, the other side of which we hold, and the container's. */
-function spawnWithTerminal(file: string, args: readonly string[]): ExecStreams {
+function spawnWithTerminal(
+  file: string,
+  args: readonly string[],
+  size: OciProcess["consoleSize"],
+): ExecStreams {
   const pty = openPty();
+  // runc takes it over for the container's side when it begins to copy.
+  if (size !== undefined) resizePty(pty.masterFd, size.height, size.width);
   const child = spawn(file, args, { stdio: [pty.slaveFd, pty.slaveFd, pty.slaveFd] });
   closeSync(pty.slaveFd);
   const master = new ReadStream(pty.masterFd);

@@ -2,8 +2,16 @@ import { posix } from "node:path";
 import { ClusterError } from "../base/errors.ts";
 import { resolveCapabilities } from "./capabilities.ts";
 import type { ContainerResources, ContainerSpec, MountSpec, UlimitSpec } from "./container-spec.ts";
+import type { HostDevice } from "./devices.ts";
 import type { HostFacts } from "./host-facts.ts";
-import type { OciMount, OciNamespace, OciProcess, OciResources, OciSpec } from "./oci-types.ts";
+import type {
+  OciDevice,
+  OciMount,
+  OciNamespace,
+  OciProcess,
+  OciResources,
+  OciSpec,
+} from "./oci-types.ts";
 import { buildSeccomp } from "./seccomp.ts";
 import type { ProcessUser } from "./user-lookup.ts";
 
@@ -46,6 +54,8 @@ export interface OciSpecInput {
     readonly resolvConf: string;
   };
   readonly filePaths: readonly string[];
+  /** Of the host, beside those that every container has. */
+  readonly devices?: readonly HostDevice[];
 }
 
 /**
@@ -60,19 +70,18 @@ export function buildOciSpec(input: OciSpecInput): OciSpec {
     ociVersion: "1.0.2",
     process,
     root: { path: input.rootfsPath, readonly: spec.readOnly },
-    hostname: spec.hostname,
+    ...(isShared(spec, "uts") ? {} : { hostname: spec.hostname }),
     mounts: buildMounts(input),
     linux: {
       namespaces: [
-        { type: "pid" },
-        { type: "ipc" },
-        { type: "uts" },
+        ...sharable.filter((type) => !isShared(spec, type)).map((type) => ({ type })),
         { type: "mount" },
         { type: "cgroup" },
         ...networkNamespace(spec),
       ],
+      ...deviceNodes(input.devices ?? []),
       cgroupsPath: input.cgroupsPath,
-      resources: buildResources(spec, host),
+      resources: buildResources(input),
       sysctl: buildSysctls(spec),
       maskedPaths: privileged ? [] : maskedPaths,
       readonlyPaths: privileged ? [] : readonlyPaths,
@@ -82,6 +91,17 @@ export function buildOciSpec(input: OciSpecInput): OciSpec {
         : { seccomp: buildSeccomp(process.capabilities.bounding, host.architecture) }),
     },
   };
+}
+
+const sharable = ["pid", "ipc", "uts"] as const;
+
+function isShared(spec: ContainerSpec, type: (typeof sharable)[number]): boolean {
+  return spec.hostNamespaces?.includes(type) === true;
+}
+
+function deviceNodes(devices: readonly HostDevice[]): { devices?: OciDevice[] } {
+  if (devices.length === 0) return {};
+  return { devices: devices.map(({ access: _rule, ...device }) => device) };
 }
 
 // A mount spreads to and from the host only when the container's root does, as Docker has it.
@@ -179,10 +199,13 @@ function buildRlimit(
   return { type, hard, soft: Math.min(value(limit.soft), hard) };
 }
 
-function buildResources(spec: ContainerSpec, host: HostFacts): OciResources {
+function buildResources({ spec, host, devices = [] }: OciSpecInput): OciResources {
   const allowAll = [{ allow: true, access: "rwm" }];
+  const allowSome = devices.map(({ type, major, minor, access }) => {
+    return { allow: true, type, major, minor, access };
+  });
   return {
-    devices: spec.privileged === true ? allowAll : [{ allow: false, access: "rwm" }],
+    devices: spec.privileged === true ? allowAll : [{ allow: false, access: "rwm" }, ...allowSome],
     ...buildLimits(spec.resources, host),
   };
 }
@@ -255,13 +278,19 @@ function buildMounts(input: OciSpecInput): OciMount[] {
       source: "cgroup",
       options: [systemMode, "nosuid", "noexec", "nodev"],
     },
+    // Of the namespace it is mounted in: the host's own with the host's memory.
     {
       destination: "/dev/mqueue",
       type: "mqueue",
       source: "mqueue",
       options: ["nosuid", "noexec", "nodev"],
     },
-    { ...tmpfs("/dev/shm", ["nosuid", "noexec", "nodev", "mode=1777", shmSize]), source: "shm" },
+    isShared(spec, "ipc")
+      ? bind("/dev/shm", "/dev/shm", false)
+      : {
+          ...tmpfs("/dev/shm", ["nosuid", "noexec", "nodev", "mode=1777", shmSize]),
+          source: "shm",
+        },
   ];
   if (spec.init && host.initPath !== undefined) {
     mounts.push(bind(host.initPath, initPathInContainer, true));

@@ -47,6 +47,16 @@ export interface OciSeccomp {
   syscalls: SeccompRule[];
 }
 
+export interface OciDevice {
+  path: string;
+  type: "b" | "c";
+  major: number;
+  minor: number;
+  fileMode: number;
+  uid: number;
+  gid: number;
+}
+
 export interface OciDeviceRule {
   allow: boolean;
   type?: string;
@@ -72,10 +82,11 @@ export interface OciSpec {
   ociVersion: string;
   process: OciProcess;
   root: { path: string; readonly: boolean };
-  hostname: string;
+  hostname?: string;
   mounts: OciMount[];
   linux: {
     namespaces: OciNamespace[];
+    devices?: OciDevice[];
     cgroupsPath: string;
     resources: OciResources;
     sysctl: Record<string, string>;

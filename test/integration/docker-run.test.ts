@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { readlinkSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -160,11 +161,28 @@ describe(`docker run and its relatives, by the stock docker CLI${title}`, functi
     await run("rm", "full");
   });
 
+  it("gives what is the host's: devices, processes, memory, name, and everything", async () => {
+    const out = (...args: string[]) => run("run", "--rm", ...args);
+    assert.match(
+      await out("--device", "/dev/loop0:/dev/mine:r", image, "ls", "-l", "/dev/mine"),
+      /^br\S+ +1 root +\S+ +7, +0 .*\/dev\/mine$/,
+    );
+    const self = String(process.pid);
+    assert.equal(await out("--pid", "host", image, "ls", "-d", `/proc/${self}`), `/proc/${self}`);
+    assert.equal(
+      await out("--uts", "host", "--ipc", "host", image, "readlink", "/proc/self/ns/ipc"),
+      readlinkSync("/proc/self/ns/ipc"),
+    );
+    const caps = (text: string): bigint => BigInt(`0x${/CapEff:\s*(\w+)/.exec(text)?.[1] ?? 0}`);
+    const plain = caps(await out(image, "cat", "/proc/self/status"));
+    assert.ok(caps(await out("--privileged", image, "cat", "/proc/self/status")) > plain);
+    assert.match(await out("--privileged", image, "ls", "/dev"), /loop0/);
+  });
+
   it("refuses by name what it cannot do", async () => {
     const table: [string[], RegExp][] = [
-      [["--privileged"], /--privileged/],
-      [["--device", "/dev/null"], /--device/],
-      [["--pid", "host"], /--pid host/],
+      [["--device", "/etc/passwd"], /"\/etc\/passwd": not a device node/],
+      [["--pid", "container:x"], /--pid container:x/],
       [["--security-opt", "seccomp=unconfined"], /seccomp=unconfined/],
       [["--log-driver", "syslog"], /log driver syslog/],
       [["--memory", "1m"], /Minimum memory limit/],

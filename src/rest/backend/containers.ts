@@ -165,6 +165,8 @@ export interface ExecOptions {
   readonly user: string;
   readonly tty: boolean;
   readonly privileged: boolean;
+  /** What the terminal measures before anybody resizes it. */
+  readonly consoleSize?: { readonly height: number; readonly width: number } | undefined;
   /** What the process reads; its end is the process's end of input. undefined = nothing. */
   readonly stdin?: Readable | undefined;
 }

@@ -1,5 +1,6 @@
 import type { ContainerData } from "../backend/containers.ts";
 import { type Filters, filterFlag, filterList, matchesLabels } from "../http/filters.ts";
+import { badRequest } from "../http/http-error.ts";
 import { pickContainer } from "./find-container.ts";
 
 /** Filters of GET /containers/json (Docker API v1.50). */
@@ -20,6 +21,32 @@ export const acceptedContainerFilters = [
   "is-task",
   "isolation",
 ];
+
+/** Words that a filter may have; those of `dead` and `removing` are taken though nothing is so here. */
+const words: Readonly<Record<string, readonly string[]>> = {
+  status: ["created", "running", "paused", "restarting", "removing", "exited", "dead"],
+  health: ["starting", "healthy", "unhealthy", "none"],
+};
+
+/** 400 for values that can match nothing, as Docker refuses them. */
+export function checkContainerFilters(filters: Filters): void {
+  for (const [name, allowed] of Object.entries(words)) {
+    const wrong = filterList(filters, name).find((value) => !allowed.includes(value));
+    if (wrong === undefined) continue;
+    throw badRequest(
+      `invalid filter '${name}=${wrong}': use ${allowed.filter(Boolean).join(", ")}`,
+    );
+  }
+  const code = filterList(filters, "exited").find((value) => !/^-?\d+$/.test(value));
+  if (code !== undefined) throw badRequest(`invalid filter 'exited=${code}': use an exit code`);
+  for (const name of ["publish", "expose"]) {
+    const port = filterList(filters, name).find((value) => !portPattern.test(value));
+    if (port === undefined) continue;
+    throw badRequest(`invalid filter '${name}=${port}': use a port, as 80, 80/udp or 80-90/tcp`);
+  }
+}
+
+const portPattern = /^\d{1,5}(?:-\d{1,5})?(?:\/(?:tcp|udp|sctp))?$/;
 
 /** Whether a container passes; `before` and `since` name others in `containers`. */
 export function matchesContainer(

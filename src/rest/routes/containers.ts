@@ -15,7 +15,11 @@ import {
 import { refuseUnsupported } from "../translate/container-unsupported.ts";
 import { orNull } from "../translate/image.ts";
 import { JsonObject } from "../translate/json-object.ts";
-import { acceptedContainerFilters, matchesContainer } from "./container-filters.ts";
+import {
+  acceptedContainerFilters,
+  checkContainerFilters,
+  matchesContainer,
+} from "./container-filters.ts";
 import { attach, logs, resize, stats, wait } from "./container-streams.ts";
 import { findContainer } from "./find-container.ts";
 
@@ -51,6 +55,7 @@ export const containerRoutes: readonly Route[] = [
 
 async function list(request: RestRequest, context: RestContext): Promise<Reply> {
   const filters = parseFilters(request.query, acceptedContainerFilters);
+  checkContainerFilters(filters);
   const limit = queryInteger(request.query, "limit", -1);
   const all = queryFlag(request.query, "all") || limit > 0 || filters.has("status");
   const containers = await context.backend.node.containers.list();

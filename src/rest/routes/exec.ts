@@ -40,6 +40,7 @@ async function create(request: RestRequest, context: RestContext): Promise<Reply
       user: object.text("User"),
       tty: object.flag("Tty"),
       privileged: object.flag("Privileged"),
+      consoleSize: readConsoleSize(object),
     },
     attachStdin: object.flag("AttachStdin"),
     attachStdout: object.flag("AttachStdout"),
@@ -56,12 +57,14 @@ async function start(request: RestRequest, context: RestContext): Promise<Reply>
   if (record.started) throw new HttpError(409, `exec ${record.id} has been started already`);
   // A name that is gone by now must be an error, not an empty output.
   await findContainer(context, record.containerId);
+  const options = {
+    ...record.options,
+    consoleSize: readConsoleSize(object) ?? record.options.consoleSize,
+  };
   record.started = true;
   const { containers } = context.backend.node;
   if (object.flag("Detach")) {
-    const session = await startOrForget(record, () =>
-      containers.exec(record.containerId, record.options),
-    );
+    const session = await startOrForget(record, () => containers.exec(record.containerId, options));
     session.stdout.resume();
     session.stderr.resume();
     void session.wait().then(
@@ -82,9 +85,7 @@ async function start(request: RestRequest, context: RestContext): Promise<Reply>
     stdout: record.attachStdout,
     stderr: record.attachStderr,
     open: (stdin) =>
-      startOrForget(record, () =>
-        containers.exec(record.containerId, { ...record.options, stdin }),
-      ),
+      startOrForget(record, () => containers.exec(record.containerId, { ...options, stdin })),
     onExit: (exitCode) => {
       record.exitCode = exitCode;
     },
@@ -121,6 +122,20 @@ async function inspect(request: RestRequest, context: RestContext): Promise<Repl
     DetachKeys: "",
     Pid: record.session?.pid ?? 0,
   });
+}
+
+// [height, width] (Docker API v1.42).
+function readConsoleSize(object: JsonObject): { height: number; width: number } | undefined {
+  const sizes = object.list("ConsoleSize", (value, path) => {
+    if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65535) {
+      return Number(value);
+    }
+    throw badRequest(`invalid ${path}: ${JSON.stringify(value)} is not a size from 0 to 65535`);
+  });
+  if (sizes.length === 0) return undefined;
+  const [height = 0, width = 0] = sizes;
+  if (sizes.length !== 2) throw badRequest("invalid ConsoleSize: give [height, width]");
+  return height === 0 || width === 0 ? undefined : { height, width };
 }
 
 function getExec(request: RestRequest, { execs }: RestContext): ExecRecord {

@@ -38,6 +38,8 @@ export function askedHostConfigJson(asked: ContainerCreateOptions): object {
   const { limits, restart, binds, mounts } = asked;
   // Those of -v are in Binds.
   const others = mounts.slice(binds.length);
+  const mode = (type: "pid" | "ipc" | "uts") =>
+    asked.hostNamespaces?.includes(type) === true ? "host" : "";
   return {
     Binds: orNull(binds),
     ContainerIDFile: "",
@@ -57,17 +59,17 @@ export function askedHostConfigJson(asked: ContainerCreateOptions): object {
     DnsSearch: asked.dnsSearch,
     ExtraHosts: orNull(asked.extraHosts),
     GroupAdd: orNull(asked.groupAdd),
-    IpcMode: "private",
+    IpcMode: mode("ipc") || "private",
     Cgroup: "",
     Links: null,
     OomScoreAdj: asked.oomScoreAdj,
-    PidMode: "",
-    Privileged: false,
+    PidMode: mode("pid"),
+    Privileged: asked.privileged === true,
     PublishAllPorts: asked.publishAllPorts,
     ReadonlyRootfs: asked.readOnly,
     SecurityOpt: asked.noNewPrivileges ? ["no-new-privileges"] : null,
     ...omitEmpty({ Tmpfs: asked.tmpfs, Sysctls: asked.sysctls }),
-    UTSMode: "",
+    UTSMode: mode("uts"),
     UsernsMode: "",
     ShmSize: asked.shmBytes || 64 * 1024 * 1024,
     Runtime: "runc",
@@ -80,7 +82,11 @@ export function askedHostConfigJson(asked: ContainerCreateOptions): object {
     CpuQuota: limits.cpuQuotaUs,
     CpusetCpus: limits.cpusetCpus,
     CpusetMems: limits.cpusetMems,
-    Devices: [],
+    Devices: (asked.devices ?? []).map(({ hostPath, path, access }) => ({
+      PathOnHost: hostPath,
+      PathInContainer: path,
+      CgroupPermissions: access,
+    })),
     DeviceCgroupRules: null,
     DeviceRequests: null,
     MemoryReservation: limits.memoryReservationBytes,

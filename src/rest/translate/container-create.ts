@@ -80,9 +80,36 @@ export function readContainerCreate(body: unknown): ContainerCreateOptions {
     sysctls: host.textMap("Sysctls"),
     shmBytes: host.integer("ShmSize"),
     noNewPrivileges: host.texts("SecurityOpt").some((text) => /^no-new-privileges/.test(text)),
+    privileged: host.flag("Privileged"),
+    devices: host.objects("Devices", readDevice),
+    hostNamespaces: readHostNamespaces(config, host),
     logDriver: log?.text("Type") || "json-file",
     logOptions: log?.textMap("Config") ?? {},
   };
+}
+
+function readDevice(device: JsonObject): NonNullable<ContainerCreateOptions["devices"]>[number] {
+  const hostPath = device.text("PathOnHost");
+  const path = device.text("PathInContainer") || hostPath;
+  const access = device.text("CgroupPermissions") || "rwm";
+  for (const text of [hostPath, path]) {
+    if (!text.startsWith("/")) throw badRequest(`device "${text}": give an absolute path`);
+  }
+  if (!/^[rwm]{1,3}$/.test(access)) {
+    throw badRequest(`device ${hostPath}: invalid permissions "${access}": use some of r, w and m`);
+  }
+  return { hostPath, path, access };
+}
+
+function readHostNamespaces(config: JsonObject, host: JsonObject): ("pid" | "ipc" | "uts")[] {
+  const fields = { pid: "PidMode", ipc: "IpcMode", uts: "UTSMode" } as const;
+  const shared = (["pid", "ipc", "uts"] as const).filter(
+    (type) => host.text(fields[type]) === "host",
+  );
+  if (shared.includes("uts") && config.text("Hostname") !== "") {
+    throw badRequest("conflicting options: hostname and the UTS mode");
+  }
+  return shared;
 }
 
 /** A container that sets no limits. */

@@ -3,7 +3,6 @@ import type { JsonObject } from "./json-object.ts";
 
 /** Lists that must be empty, and what to say of them. */
 const emptyLists: Readonly<Record<string, string>> = {
-  Devices: "devices of the host (--device)",
   DeviceRequests: "device requests (--gpus)",
   DeviceCgroupRules: "device rules (--device-cgroup-rule)",
   VolumesFrom: "volumes of another container (--volumes-from): name the volumes with -v",
@@ -26,9 +25,9 @@ const zeroNumbers: Readonly<Record<string, string>> = {
 
 /** Words that may have only these values. */
 const words: Readonly<Record<string, readonly [string, readonly string[]]>> = {
-  IpcMode: ["--ipc", ["", "private", "shareable"]],
-  PidMode: ["--pid", ["", "private"]],
-  UTSMode: ["--uts", ["", "private"]],
+  IpcMode: ["--ipc", ["", "private", "shareable", "host"]],
+  PidMode: ["--pid", ["", "private", "host"]],
+  UTSMode: ["--uts", ["", "private", "host"]],
   UsernsMode: ["--userns", ["", "host"]],
   CgroupnsMode: ["--cgroupns", ["", "private"]],
   CgroupParent: ["--cgroup-parent", [""]],
@@ -40,12 +39,6 @@ const words: Readonly<Record<string, readonly [string, readonly string[]]>> = {
 
 /** What is asked for and cannot be had is refused by its name, never left out in silence: 501, or 400 for what cannot be meant. */
 export function refuseUnsupported(config: JsonObject, host: JsonObject): void {
-  if (host.flag("Privileged")) {
-    throw unsupported(
-      "privileged containers (--privileged)",
-      "add the capabilities that it needs (--cap-add)",
-    );
-  }
   for (const [name, what] of Object.entries(emptyLists)) {
     if (host.list(name, (value) => value).length > 0) throw unsupported(what);
   }

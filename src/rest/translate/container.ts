@@ -18,7 +18,8 @@ export function containerSummaryJson(
     ImageID: container.imageId,
     Command: container.args.join(" "),
     Created: Math.floor(container.createdAtMs / 1000),
-    Ports: container.ports.map((port) => ({
+    // One that does not run publishes nothing.
+    Ports: (container.pid > 0 ? container.ports : []).map((port) => ({
       ...omitEmpty({ IP: port.hostAddress }),
       PrivatePort: port.targetPort,
       ...omitEmpty({ PublicPort: port.publishedPort }),

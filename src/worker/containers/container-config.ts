@@ -103,6 +103,16 @@ export interface ContainerConfig {
   /** 0 = 64 MiB. */
   readonly shmBytes: number;
   readonly noNewPrivileges: boolean;
+  /** Absent, as the three below, in what was written before there was such a thing. */
+  readonly privileged?: boolean;
+  readonly devices?: readonly {
+    readonly hostPath: string;
+    readonly path: string;
+    /** Some of "r", "w", "m". */
+    readonly access: string;
+  }[];
+  /** Namespaces of the host in place of own ones. */
+  readonly hostNamespaces?: readonly ("pid" | "ipc" | "uts")[];
   readonly logDriver: string;
   readonly logOptions: Readonly<Record<string, string>>;
 }

@@ -27,11 +27,13 @@ export async function openNetwork(
 ): Promise<LaunchNetwork> {
   const { config } = record;
   const mode = networkKind(config.networkMode);
+  // Without one it is the host's: with its network, or its UTS namespace.
+  const ownHostname = config.hostname || hostsName();
   if (mode === "host") {
     return {
       namespacePath: undefined,
       isHost: true,
-      hostname: config.hostname || hostsName(),
+      hostname: ownHostname,
       hosts: addHosts(await textOf("/etc/hosts"), config.extraHosts),
       resolvConf: await resolvConf(config),
     };
@@ -40,7 +42,7 @@ export async function openNetwork(
     return {
       namespacePath: undefined,
       isHost: false,
-      hostname: config.hostname,
+      hostname: ownHostname,
       hosts: addHosts("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n", config.extraHosts),
       resolvConf: await resolvConf(config),
     };
@@ -50,11 +52,12 @@ export async function openNetwork(
     const namespacePath = `/proc/${pid}/ns/net`;
     return { namespacePath, isHost: false, hostname, hosts, resolvConf: names };
   }
-  const opened = await networks.open(sandboxRequest(record, networks));
+  const named = { ...record, config: { ...config, hostname: ownHostname } };
+  const opened = await networks.open(sandboxRequest(named, networks));
   return {
     namespacePath: opened.netnsPath,
     isHost: false,
-    hostname: config.hostname,
+    hostname: ownHostname,
     hosts: opened.hosts,
     resolvConf: opened.resolvConf,
   };

@@ -66,6 +66,9 @@ export function planLaunch({
     labels: { [handMadeLabel]: "" },
     stopSignal: config.stopSignal || "SIGTERM",
     ...(config.noNewPrivileges ? { noNewPrivileges: true } : {}),
+    ...(config.privileged === true ? { privileged: true } : {}),
+    ...(config.devices === undefined ? {} : { devices: config.devices }),
+    ...(config.hostNamespaces === undefined ? {} : { hostNamespaces: config.hostNamespaces }),
     ...(config.shmBytes > 0 ? { shmBytes: config.shmBytes } : {}),
     ...logSize(config.logOptions["max-size"] ?? ""),
   };

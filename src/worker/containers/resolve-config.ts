@@ -76,9 +76,10 @@ function check(asked: ContainerConfig): void {
   }
 }
 
-function hostnameOf({ networkMode }: ContainerConfig, containerId: string): string {
-  // With the host's network the host's name is taken at each start.
-  return networkMode === "host" ? "" : containerId.slice(0, 12);
+function hostnameOf({ networkMode, hostNamespaces }: ContainerConfig, containerId: string): string {
+  // With the host's network, or its names, the host's name is taken at each start.
+  const isHosts = networkMode === "host" || hostNamespaces?.includes("uts") === true;
+  return isHosts ? "" : containerId.slice(0, 12);
 }
 
 /** Variables of an image with those asked for over them; "NAME" without a value takes one away. */

@@ -1,4 +1,4 @@
-import { ClusterError } from "../../base/errors.ts";
+import { ClusterError, errorMessage } from "../../base/errors.ts";
 import type { TemplateFunction } from "../../base/template/functions.ts";
 import type { Config } from "../../gen/skep/Config.ts";
 import type { ContainerSpec as TaskContainerSpec } from "../../gen/skep/ContainerSpec.ts";
@@ -18,6 +18,8 @@ export interface PlanFilesInput {
 
 /** One secret or config of a task as it came. */
 interface Payload {
+  /** "secret NAME" or "config NAME". */
+  readonly what: string;
   readonly path: string;
   /** What `{{secret "…"}}` and `{{config "…"}}` call it: its file's name. */
   readonly name: string;
@@ -34,15 +36,45 @@ export function planFiles(input: PlanFilesInput): FileSpec[] {
   const secrets = secretPayloads(input);
   const configs = configPayloads(input);
   const functions = payloadFunctions(secrets, configs, input.env);
-  return [...secrets, ...configs].map(({ path, file, data, templated }) => ({
-    path,
-    content: templated
-      ? Buffer.from(fillPlaceholders(textOf(data), input.context, functions))
-      : data,
-    mode: file?.mode || 0o444,
-    uid: Number(file?.uid ?? 0) || 0,
-    gid: Number(file?.gid ?? 0) || 0,
+  return [...secrets, ...configs].map((payload) => ({
+    path: payload.path,
+    content: payload.templated ? filled(payload, input.context, functions) : payload.data,
+    mode: payload.file?.mode || 0o444,
+    uid: Number(payload.file?.uid ?? 0) || 0,
+    gid: Number(payload.file?.gid ?? 0) || 0,
   }));
+}
+
+// What is wrong is shown to everybody who lists tasks, so it must show nothing of a secret: neither of its own text, nor of one
+// that a config takes in.
+function filled(
+  { what, data }: Payload,
+  context: PlaceholderContext,
+  functions: Readonly<Record<string, TemplateFunction>>,
+): Uint8Array {
+  const text = textOf(data);
+  try {
+    return Buffer.from(fillPlaceholders(text, context, functions));
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const isOpen = cause instanceof MissingPayload && text.includes(`"${cause.wanted}"`);
+    const isShown = what.startsWith("config ") && (isOpen || !text.includes("secret"));
+    const detail = isShown ? `: ${errorMessage(cause)}` : "";
+    throw new ClusterError(
+      "INVALID_ARGUMENT",
+      `${what}: its template cannot be filled in${detail}; correct it, using .Service, .Node or .Task`,
+    );
+  }
+}
+
+/** A template names a secret or config that the service has not. */
+class MissingPayload extends Error {
+  readonly wanted: string;
+
+  constructor(what: string, wanted: string) {
+    super(`the service has no ${what} with target "${wanted}"; give it one`);
+    this.wanted = wanted;
+  }
 }
 
 function secretPayloads({ spec, secrets }: PlanFilesInput): Payload[] {
@@ -51,6 +83,7 @@ function secretPayloads({ spec, secrets }: PlanFilesInput): Payload[] {
     if (secret === undefined) throw notHere("secret", secretName);
     const name = file?.name || secretName;
     return {
+      what: `secret ${secretName}`,
       path: name.startsWith("/") ? name : `/run/secrets/${name}`,
       name,
       file,
@@ -68,6 +101,7 @@ function configPayloads({ spec, configs }: PlanFilesInput): Payload[] {
       if (config === undefined) throw notHere("config", configName);
       const name = file?.name || configName;
       return {
+        what: `config ${configName}`,
         path: name.startsWith("/") ? name : `/${name}`,
         name,
         file,
@@ -88,10 +122,7 @@ function payloadFunctions(
     (wanted) => {
       const found = payloads.find(({ name }) => name === wanted);
       if (found !== undefined) return textOf(found.data);
-      throw new ClusterError(
-        "INVALID_ARGUMENT",
-        `the service has no ${what} with target "${String(wanted)}"; give it one`,
-      );
+      throw new MissingPayload(what, String(wanted));
     };
   return {
     secret: find("secret", secrets),

@@ -96,16 +96,33 @@ describe("POST /containers/create", () => {
   const refused: { name: string; config?: object; host?: object; status: number; want: RegExp }[] =
     [
       { name: "no image", config: { Image: "" }, status: 400, want: /no image/ },
-      { name: "privileged", host: { Privileged: true }, status: 501, want: /--privileged/ },
       {
-        name: "devices",
-        host: { Devices: [{ PathOnHost: "/dev/x" }] },
-        status: 501,
-        want: /--device/,
+        name: "a device that is no path",
+        host: { Devices: [{ PathOnHost: "x" }] },
+        status: 400,
+        want: /device "x"/,
+      },
+      {
+        name: "unknown permissions of a device",
+        host: { Devices: [{ PathOnHost: "/dev/x", CgroupPermissions: "rx" }] },
+        status: 400,
+        want: /permissions "rx"/,
+      },
+      {
+        name: "a name in the host's names",
+        config: { Hostname: "a" },
+        host: { UTSMode: "host" },
+        status: 400,
+        want: /conflicting options: hostname/,
       },
       { name: "links", host: { Links: ["a:b"] }, status: 501, want: /--link/ },
       { name: "volumes from", host: { VolumesFrom: ["a"] }, status: 501, want: /--volumes-from/ },
-      { name: "the host's processes", host: { PidMode: "host" }, status: 501, want: /--pid host/ },
+      {
+        name: "another's processes",
+        host: { PidMode: "container:x" },
+        status: 501,
+        want: /--pid container:x/,
+      },
       {
         name: "another's memory",
         host: { IpcMode: "container:x" },

@@ -79,6 +79,46 @@ describe("rest node routes", () => {
     assert.equal(state.ExitCode, 126);
   });
 
+  it("refuses values of filters that nothing can have", async () => {
+    const { request } = restBench();
+    const table: [string, string][] = [
+      ["status", "nonsense"],
+      ["health", "ill"],
+      ["exited", "x"],
+      ["publish", "80-"],
+      ["expose", "80/xtp"],
+    ];
+    for (const [name, value] of table) {
+      const filters = encodeURIComponent(JSON.stringify({ [name]: [value] }));
+      const answer = await request("GET", `/containers/json?filters=${filters}`);
+      assert.equal(answer.status, 400, name);
+      assert.match(answer.body.toString(), new RegExp(`invalid filter '${name}=${value}'`));
+    }
+  });
+
+  it("gives a command's terminal the size it is started with", async () => {
+    const { request, backend } = restBench();
+    const given: unknown[] = [];
+    const { exec } = backend.node.containers;
+    backend.node.containers.exec = async (id, options) => {
+      given.push(options.consoleSize);
+      return await exec(id, options);
+    };
+    const run = async (create: object, start: object) => {
+      const body = { Cmd: ["x"], Tty: true, AttachStdout: true, ...create };
+      const { Id } = (await request("POST", "/containers/web.1.abc/exec", body)).json() as {
+        Id: string;
+      };
+      return (await request("POST", `/exec/${Id}/start`, { Tty: true, ...start })).status;
+    };
+    await run({}, { ConsoleSize: [33, 101] });
+    await run({ ConsoleSize: [40, 90] }, {});
+    await run({}, { ConsoleSize: [0, 0] });
+    assert.deepEqual(given, [{ height: 33, width: 101 }, { height: 40, width: 90 }, undefined]);
+    assert.equal(await run({}, { ConsoleSize: [1] }), 400);
+    assert.equal(await run({}, { ConsoleSize: [-1, 5] }), 400);
+  });
+
   it("lists, filters and acts on containers", async () => {
     const { request, backend } = restBench();
     const list = async (query: string) =>

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { isClusterError } from "../../../src/base/errors.ts";
 import { defaultCapabilities } from "../../../src/runtime/capabilities.ts";
 import type { ContainerSpec } from "../../../src/runtime/container-spec.ts";
+import { deviceNumbers, type HostDevice } from "../../../src/runtime/devices.ts";
 import { buildExecProcess } from "../../../src/runtime/exec-process.ts";
 import type { HostFacts } from "../../../src/runtime/host-facts.ts";
 import { buildOciSpec, validateCwd } from "../../../src/runtime/oci-spec.ts";
@@ -41,7 +42,11 @@ const base: ContainerSpec = {
   stopSignal: "",
 };
 
-function build(more: Partial<ContainerSpec>, facts: Partial<HostFacts> = {}): OciSpec {
+function build(
+  more: Partial<ContainerSpec>,
+  facts: Partial<HostFacts> = {},
+  devices: readonly HostDevice[] = [],
+): OciSpec {
   return buildOciSpec({
     spec: { ...base, ...more },
     rootfsPath: "/r",
@@ -50,10 +55,26 @@ function build(more: Partial<ContainerSpec>, facts: Partial<HostFacts> = {}): Oc
     host: { ...host, ...facts },
     etcPaths: { hosts: "/e/hosts", hostname: "/e/hostname", resolvConf: "/e/resolv.conf" },
     filePaths: (more.files ?? []).map((_, index) => `/s/${index}`),
+    devices,
   });
 }
 
 describe("OCI spec", () => {
+  it("has the devices asked for, with a rule for each", () => {
+    const node = { type: "b", major: 7, minor: 0, fileMode: 0o660, uid: 0, gid: 6 } as const;
+    const { linux } = build({}, {}, [{ ...node, path: "/dev/mine", access: "r" }]);
+    assert.deepEqual(linux.devices, [{ ...node, path: "/dev/mine" }]);
+    assert.deepEqual(linux.resources.devices, [
+      { allow: false, access: "rwm" },
+      { allow: true, type: "b", major: 7, minor: 0, access: "r" },
+    ]);
+  });
+
+  it("reads the numbers of a device as glibc packs them", () => {
+    assert.deepEqual(deviceNumbers(0x0103), { major: 1, minor: 3 });
+    assert.deepEqual(deviceNumbers(0x12345678), { major: 0x456, minor: 0x12378 });
+  });
+
   const table: {
     name: string;
     given: Partial<ContainerSpec>;
@@ -102,6 +123,18 @@ describe("OCI spec", () => {
       given: { hostNetwork: true },
       pick: ({ linux }) => [linux.namespaces.some(({ type }) => type === "network"), linux.sysctl],
       want: [false, {}],
+    },
+    {
+      name: "the host's processes, memory and name",
+      given: { hostNamespaces: ["pid", "ipc", "uts"] },
+      pick: ({ hostname, linux, mounts }) => [
+        hostname,
+        linux.namespaces.map(({ type }) => type),
+        mounts
+          .filter(({ destination }) => /shm|mqueue/.test(destination))
+          .map(({ type, source }) => `${type} ${source}`),
+      ],
+      want: [undefined, ["mount", "cgroup", "network"], ["mqueue mqueue", "bind /dev/shm"]],
     },
     {
       name: "does not lower the oom score without the capability",

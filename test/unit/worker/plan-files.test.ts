@@ -11,7 +11,7 @@ const secretCodec = messageCodec<SecretInput, Secret>("Secret");
 const configCodec = messageCodec<ConfigInput, Config>("Config");
 const golang = { name: "golang" };
 
-function plan(config: { data: string; templated?: boolean }) {
+function plan(config: { data: string; secret?: string; templated?: boolean }) {
   const spec = aTaskSpec({
     container: {
       image: "web",
@@ -25,7 +25,11 @@ function plan(config: { data: string; templated?: boolean }) {
       ],
     },
   });
-  const secret = { id: "s1", spec: { data: Buffer.from("hunter2{{.Node.ID}}") } };
+  const secretSpec =
+    config.secret === undefined
+      ? { data: Buffer.from("hunter2{{.Node.ID}}") }
+      : { data: Buffer.from(config.secret), templating: golang };
+  const secret = { id: "s1", spec: secretSpec };
   const templating = config.templated === false ? null : golang;
   const object = { id: "c1", spec: { data: Buffer.from(config.data), templating } };
   const files = planFiles({
@@ -66,6 +70,34 @@ describe("files of a task", () => {
   for (const { name, data, want } of cases) {
     it(`fill in ${name}`, () => assert.equal(plan({ data })[1]?.content, want));
   }
+
+  it("show nothing of a secret when a template is wrong", () => {
+    const table: { name: string; secret?: string; data?: string; want: RegExp }[] = [
+      { name: "a secret's text", secret: "hunter2 {{.Oops", want: /^secret password: / },
+      { name: "a secret's field", secret: "hunter2 {{.Hunter2}}", want: /^secret password: / },
+      {
+        name: "a secret in a config",
+        data: '{{index (secret "db-password") "x"}}',
+        want: /^config app: /,
+      },
+      {
+        name: "a secret as a name",
+        data: '{{config (secret "db-password")}}',
+        want: /^config app: /,
+      },
+      { name: "a config's text", data: "{{.Oops", want: /^config app: .*no closing/ },
+    ];
+    for (const { name, secret, data = "", want } of table) {
+      assert.throws(
+        () => plan({ data, ...(secret === undefined ? {} : { secret }) }),
+        (error) =>
+          isClusterError(error, "INVALID_ARGUMENT") &&
+          want.test(error.message) &&
+          !/hunter2/i.test(`${error.message} ${JSON.stringify(error.cause ?? "")}`),
+        name,
+      );
+    }
+  });
 
   it("say which secret a template misses", () => {
     assert.throws(
