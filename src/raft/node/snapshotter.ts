@@ -1,9 +1,11 @@
+import type { Clock } from "../../base/clock.ts";
 import { ClusterError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Message } from "../core/types.ts";
 import type { MemoryStorage } from "../storage/memory-storage.ts";
 import type { SnapshotInfo, SnapshotStore, StoredSnapshot } from "../storage/snapshot-store.ts";
 import type { RaftTransport } from "../transport/raft-transport.ts";
+import { paced } from "./paced.ts";
 import type { StateMachine } from "./state-machine.ts";
 
 export interface SnapshotterOptions {
@@ -17,6 +19,7 @@ export interface SnapshotterDeps {
   readonly stateMachine: StateMachine;
   readonly mirror: MemoryStorage;
   readonly transport: RaftTransport;
+  readonly clock: Clock;
   readonly log: Logger;
   /** A durable snapshot makes entries up to `index` dispensable. */
   readonly onCompactable: (index: number) => void;
@@ -39,6 +42,7 @@ export class Snapshotter {
   /** Data applied since the last snapshot. */
   #bytes = 0;
   #working: Promise<void> | undefined;
+  #isStopping = false;
 
   constructor(options: SnapshotterOptions, deps: SnapshotterDeps, booted?: StoredSnapshot) {
     this.#options = options;
@@ -61,14 +65,14 @@ export class Snapshotter {
     // Asked for within this turn, so that it is of exactly this index.
     const chunks = this.#deps.stateMachine.snapshot();
     this.#bytes = 0;
-    this.#working = this.#make(info(), chunks).finally(() => {
+    this.#working = this.#make(info(), this.#unhurried(chunks)).finally(() => {
       this.#working = undefined;
     });
   }
 
   /** Sends what `message` (MsgSnap) names; always reports. */
   async send(message: Message): Promise<void> {
-    const { snapshots, transport, log, onSent } = this.#deps;
+    const { snapshots, transport, clock, log, onSent } = this.#deps;
     const index = message.snapshot?.index ?? 0;
     const snapshot = this.#stored.get(index);
     let ok = false;
@@ -76,7 +80,9 @@ export class Snapshotter {
       if (snapshot === undefined) {
         throw new ClusterError("NOT_FOUND", `snapshot ${index} was replaced by a newer one`);
       }
-      await transport.sendSnapshot(message, snapshot, () => snapshots.read(snapshot));
+      await transport.sendSnapshot(message, snapshot, () =>
+        paced(snapshots.read(snapshot), { clock, isUrgent: () => false }),
+      );
       ok = true;
       log.info({ to: message.to, index }, "sent a raft snapshot");
     } catch (err) {
@@ -95,7 +101,15 @@ export class Snapshotter {
 
   /** Resolves when a snapshot that is being made is done. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.#working;
+  }
+
+  // Nobody waits for it, unless the log that it is to replace grows fast.
+  #unhurried(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const isUrgent = (): boolean =>
+      this.#isStopping || this.#bytes > this.#options.snapshotBytes / 2;
+    return paced(chunks, { clock: this.#deps.clock, isUrgent });
   }
 
   async #make(info: SnapshotInfo, chunks: AsyncIterable<Uint8Array>): Promise<void> {

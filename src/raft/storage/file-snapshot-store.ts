@@ -8,6 +8,8 @@ import { SnapshotFileReader, SnapshotFileWriter } from "./snapshot-file.ts";
 import { decodeSnapshotInfo, encodeSnapshotInfo } from "./snapshot-info-codec.ts";
 import type { SnapshotInfo, SnapshotStore, StoredSnapshot } from "./snapshot-store.ts";
 
+/** Each frame costs a call of the disk, and later a message to a member. Sealed in well under 1 ms. */
+const frameBytes = 256 * 1024;
 const nameForm = /^([0-9a-f]{14})-([0-9a-f]{14})\.snapshot$/;
 
 /** Snapshots as sealed files of one folder. */
@@ -51,10 +53,9 @@ export class FileSnapshotStore implements SnapshotStore {
       try {
         const writer = new SnapshotFileWriter(file, name, this.#seal);
         await writer.start(encodeSnapshotInfo(info));
-        for await (const chunk of chunks) {
-          if (chunk.length === 0) continue;
-          await writer.write(chunk);
-          sizeBytes += chunk.length;
+        for await (const bytes of inFrames(chunks)) {
+          await writer.write(bytes);
+          sizeBytes += bytes.length;
         }
         await writer.end();
         await file.sync();
@@ -150,6 +151,23 @@ export class FileSnapshotStore implements SnapshotStore {
       throw new ClusterError("NOT_FOUND", `snapshot ${name} was removed`);
     }
   }
+}
+
+/** The same bytes, in pieces that are neither empty nor very small; a larger one stays as it is. */
+async function* inFrames(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  let parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    bytes += chunk.length;
+    if (bytes < frameBytes) continue;
+    yield Buffer.concat(parts);
+    parts = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(parts);
 }
 
 function nameOf({ index, term }: SnapshotInfo): string {

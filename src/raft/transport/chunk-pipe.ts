@@ -4,7 +4,8 @@ export class ChunkPipe implements AsyncIterable<Uint8Array> {
   #isEnded = false;
   #failure: unknown;
   #onGiven: () => void = () => {};
-  #onTaken: () => void = () => {};
+  /** Those who wait until the place for a chunk is free. */
+  #waiting: (() => void)[] = [];
 
   /** Resolves when the chunk was taken, or will never be. */
   async push(chunk: Uint8Array): Promise<void> {
@@ -21,7 +22,7 @@ export class ChunkPipe implements AsyncIterable<Uint8Array> {
     this.#isEnded = true;
     this.#failure = failure;
     this.#onGiven();
-    this.#onTaken();
+    this.#free();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
@@ -30,7 +31,7 @@ export class ChunkPipe implements AsyncIterable<Uint8Array> {
       const chunk = this.#chunk;
       if (chunk !== undefined) {
         this.#chunk = undefined;
-        this.#onTaken();
+        this.#free();
         yield chunk;
       } else if (this.#isEnded) {
         return;
@@ -43,12 +44,14 @@ export class ChunkPipe implements AsyncIterable<Uint8Array> {
   }
 
   #taken(): Promise<void> {
-    const before = this.#onTaken;
     return new Promise((resolve) => {
-      this.#onTaken = () => {
-        before();
-        resolve();
-      };
+      this.#waiting.push(resolve);
     });
+  }
+
+  #free(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const go of waiting) go();
   }
 }

@@ -32,6 +32,15 @@ describe("snapshot files", () => {
     assert.deepEqual(await bytesOf(store.read(saved)), Buffer.concat([Buffer.from("ab"), big]));
   });
 
+  it("hold many small chunks in few frames, in order", async () => {
+    const parts = Array.from({ length: 3_000 }, (_, at) => Buffer.alloc(1_000, at));
+    const saved = await store.save(infoAt(12), chunksOf(...parts));
+    const frames: number[] = [];
+    for await (const frame of store.read(saved)) frames.push(frame.length);
+    assert.ok(frames.length <= 12, `${frames.length} frames`);
+    assert.deepEqual(await bytesOf(store.read(saved)), Buffer.concat(parts));
+  });
+
   it("are listed newest first and pruned from the oldest, sparing those ahead", async () => {
     for (const index of [5, 20, 300, 1000]) await store.save(infoAt(index), chunksOf("x"));
     await store.prune(300, 2);
