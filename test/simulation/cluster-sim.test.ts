@@ -33,6 +33,7 @@ const interesting = [
   "outcome unknown",
   "partition",
   "power lost",
+  "power lost within a write",
   "process killed",
   "process paused",
   "raft stopped by a disk error",
@@ -47,10 +48,12 @@ const interesting = [
   "task died",
   "task status reported",
   "unknown leader heard",
+  "torn write left out",
   "unsynced write lost",
   "wall clock jumped",
   "worker died",
   "write answered",
+  "write under way kept over a power loss",
 ];
 
 describe("cluster simulation", () => {

@@ -36,6 +36,7 @@ export class ClusterFaults {
       [8, "partition mended", () => world.network.mend()],
       [6, "process killed", () => this.#anyManager()?.crash(false)],
       [6, "power lost", () => this.#anyManager()?.crash(true)],
+      [4, "power lost within a write", () => this.#powerLostWithinWrite()],
       [6, "leader died after a partial append (Figure 8)", () => this.#figure8()],
       [2, "all lost power", () => this.#crashAll()],
       [5, "process paused", () => this.#pause()],
@@ -160,6 +161,18 @@ export class ClusterFaults {
     });
   }
 
+  /** Else it would be rare, as writes are short. */
+  #powerLostWithinWrite(): void {
+    const manager = this.#anyManager();
+    if (manager === undefined) return;
+    manager.disk.onBegun = () => {
+      this.#world.timeline.plan(0, undefined, "power lost within a write", () => {
+        manager.crash(true);
+        this.#startLater(manager, 4_000);
+      });
+    };
+  }
+
   #crashAll(): void {
     for (const manager of this.#world.managers.values()) manager.crash(true);
   }
@@ -201,6 +214,7 @@ export class ClusterFaults {
 
   #mendDisk({ disk }: SimManager): void {
     disk.fault = undefined;
+    disk.onBegun = undefined;
     disk.latency = { minMs: 0.1, maxMs: 1 };
   }
 

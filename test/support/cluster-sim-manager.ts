@@ -69,8 +69,13 @@ export class SimManager {
     this.raftId = raftId;
     this.name = hostOf(raftId);
     this.#world = world;
-    const { timeline, random, mistake } = world;
-    this.disk = new SimDisk(timeline, random, mistake !== "unsynced writes");
+    const { timeline, random, mistake, count } = world;
+    const report = (violation: string): void => world.report(`${this.name}: ${violation}`);
+    // Both kinds in every world: what the shipped log does, and the least that any log may do.
+    const kind = raftId % 2 === 0 ? "segments" : "writes";
+    this.disk = new SimDisk(mistake === "unsynced writes" ? "lies" : kind, {
+      ...{ timeline, random, count, report },
+    });
     this.clock = new HostClock(timeline);
     world.oracle.attach(raftId, this.disk);
   }
@@ -148,8 +153,8 @@ export class SimManager {
     life.process.isAlive = false;
     this.#life = undefined;
     this.#world.timeline.note(`crash ${this.name}`);
-    if (!power) this.disk.processEnded();
-    else if (this.disk.powerLost()) this.#world.count("unsynced write lost");
+    if (power) this.disk.powerLost();
+    else this.disk.processEnded();
   }
 
   #started(life: Life, raft: RaftNode, clock: Clock, log: Logger): void {

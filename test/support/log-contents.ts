@@ -46,3 +46,29 @@ export function compacted(now: LogContents, index: number): LogContents {
   assert(last !== undefined, `cannot compact to ${index}`);
   return { ...now, truncated: { index, term: last.term }, entries: now.entries.slice(count) };
 }
+
+/** Whether two logs hold the same, byte for byte. */
+export function isSame(one: LogContents, other: LogContents): boolean {
+  const { hardState: a } = one;
+  const { hardState: b } = other;
+  return (
+    a.term === b.term &&
+    a.vote === b.vote &&
+    a.commit === b.commit &&
+    one.truncated.index === other.truncated.index &&
+    one.truncated.term === other.truncated.term &&
+    one.entries.length === other.entries.length &&
+    one.entries.every((entry, at) => isSameEntry(entry, other.entries[at]))
+  );
+}
+
+function isSameEntry(one: Entry, other: Entry | undefined): boolean {
+  if (one === other) return true;
+  return (
+    other !== undefined &&
+    one.index === other.index &&
+    one.term === other.term &&
+    one.type === other.type &&
+    Buffer.compare(one.data, other.data) === 0
+  );
+}

@@ -1,5 +1,5 @@
 import { assert } from "../../src/base/assert.ts";
-import { ClusterError } from "../../src/base/errors.ts";
+import { ClusterError, errorMessage } from "../../src/base/errors.ts";
 import { type Random, randomInteger } from "../../src/base/random.ts";
 import type { LogWrite, RaftStorage } from "../../src/raft/storage/raft-storage.ts";
 import type {
@@ -7,7 +7,15 @@ import type {
   SnapshotStore,
   StoredSnapshot,
 } from "../../src/raft/storage/snapshot-store.ts";
-import { afterWrite, compacted, emptyLog, type LogContents, termIn } from "./log-contents.ts";
+import {
+  afterWrite,
+  compacted,
+  emptyLog,
+  isSame,
+  type LogContents,
+  termIn,
+} from "./log-contents.ts";
+import { type CrashOutcome, type LogChange, SimSegments } from "./sim-segments.ts";
 import type { SimProcess, Timeline } from "./sim-timeline.ts";
 
 interface StoredFile {
@@ -15,10 +23,23 @@ interface StoredFile {
   readonly chunks: readonly Uint8Array[];
 }
 
+export interface SimDiskDeps {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  /** Told of what a crash left of a write. */
+  readonly count: (event: string) => void;
+  /** Told of a log that is not what it must be after a crash. */
+  readonly report: (violation: string) => void;
+}
+
 /**
- * A host's disk, as LevelDB and files of snapshots are: writes go one after another and each is whole or not there; a power loss
- * takes any number of the last ones that were not synced, and maybe the one under way.
+ * How the log is kept. "segments": by the shipped `LevelLog` and its segments, every write durable as it ends, the one under way torn by
+ * a power loss. "writes": as little as `RaftStorage` promises: each write whole or not there, and a power loss takes any number of the last
+ * ones that were not synced, and maybe the one under way. "lies": as "writes", but syncs do nothing.
  */
+export type DiskKind = "segments" | "writes" | "lies";
+
+/** A host's disk: writes take time and go one after another. */
 export class SimDisk {
   /** Milliseconds that a write takes now. */
   latency: { readonly minMs: number; readonly maxMs: number } = { minMs: 0.1, maxMs: 1 };
@@ -26,20 +47,22 @@ export class SimDisk {
   fault: "EIO" | "ENOSPC" | undefined;
   /** Told of each write that is there now, and of what was there before. */
   onWrite: (write: LogWrite, before: LogContents) => void = () => {};
-  readonly #timeline: Timeline;
-  readonly #random: Random;
-  readonly #syncs: boolean;
+  /** Told, once, that a write has begun and not ended. */
+  onBegun: (() => void) | undefined;
+  readonly #deps: SimDiskDeps;
+  readonly #kind: DiskKind;
+  readonly #segments: SimSegments | undefined;
   #synced: LogContents = emptyLog;
   /** Writes since then, oldest first. */
   #unsynced: LogContents[] = [];
-  #inFlight: { readonly change: (now: LogContents) => LogContents } | undefined;
+  /** Or one that failed: what there is of it shows only later. */
+  #inFlight: LogChange | undefined;
   readonly #files = new Map<string, StoredFile>();
 
-  /** `syncs`: false makes a disk that lies. */
-  constructor(timeline: Timeline, random: Random, syncs = true) {
-    this.#syncs = syncs;
-    this.#timeline = timeline;
-    this.#random = random;
+  constructor(kind: DiskKind, deps: SimDiskDeps) {
+    this.#kind = kind;
+    this.#deps = deps;
+    this.#segments = kind === "segments" ? new SimSegments(deps.random) : undefined;
   }
 
   get synced(): LogContents {
@@ -61,22 +84,30 @@ export class SimDisk {
 
   /** The process ended: what was written stays, the write under way may. */
   processEnded(): void {
-    if (this.#inFlight !== undefined && this.#random.float() < 0.5) {
-      this.#unsynced.push(this.#inFlight.change(this.written));
+    const isThere = this.#random.float() < 0.5;
+    if (this.#segments !== undefined) {
+      void this.#recover(this.#segments, isThere ? "all" : "nothing");
+      return;
+    }
+    if (this.#inFlight !== undefined && isThere) {
+      this.#unsynced.push(changed(this.written, this.#inFlight));
     }
     this.#inFlight = undefined;
   }
 
-  /** As `processEnded`, and some of what was not synced is gone. True when something was lost. */
-  powerLost(): boolean {
+  /** As `processEnded`, and some of what was not synced is gone, and the write under way may be torn. */
+  powerLost(): void {
+    if (this.#segments !== undefined) {
+      void this.#recover(this.#segments, "torn");
+      return;
+    }
     this.processEnded();
     const before = this.#unsynced.length;
     this.#unsynced.length = randomInteger(this.#random, 0, before);
-    const lost = before > this.#unsynced.length;
+    if (before > this.#unsynced.length) this.#deps.count("unsynced write lost");
     // What survived is on the platter now.
     this.#synced = this.written;
     this.#unsynced = [];
-    return lost;
   }
 
   /** The log, for one life of a process. */
@@ -85,39 +116,61 @@ export class SimDisk {
     this.#synced = this.written;
     this.#unsynced = [];
     let failed = false;
-    const change = async (
-      sync: boolean,
-      next: (now: LogContents) => LogContents,
-      write?: LogWrite,
-    ): Promise<void> => {
+    const change = async (next: LogChange, sync: boolean): Promise<void> => {
       // What a dead process still does within its last step reaches nothing.
       if (!process.isAlive) return await never();
-      assert(this.#inFlight === undefined, "one write at a time");
+      assert(this.#inFlight === undefined || failed, "one write at a time");
       if (failed) throw diskError(this.fault ?? "EIO");
-      const inFlight = { change: next };
-      this.#inFlight = inFlight;
+      this.#inFlight = next;
+      const { onBegun } = this;
+      this.onBegun = undefined;
+      onBegun?.();
       await this.#wait(process);
-      this.#inFlight = undefined;
       if (this.fault !== undefined) {
         failed = true;
         // It may be there nevertheless; the one who asked must not count on either.
-        if (this.#random.float() < 0.3) this.#unsynced.push(next(this.written));
         throw diskError(this.fault);
       }
+      this.#inFlight = undefined;
       const before = this.written;
-      this.#unsynced.push(next(before));
-      if (sync && this.#syncs) {
+      this.#unsynced.push(changed(before, next));
+      if (this.#segments !== undefined || (sync && this.#kind !== "lies")) {
         this.#synced = this.written;
         this.#unsynced = [];
       }
-      if (write !== undefined) this.onWrite(write, before);
+      if ("entries" in next) this.onWrite(next, before);
+      await this.#segments?.write(next);
     };
     return {
       load: () => this.written,
-      write: (write) => change(write.sync, (now) => afterWrite(now, write), write),
-      compact: (index) => change(true, (now) => compacted(now, index)),
+      write: (write) => change(write, write.sync),
+      compact: (index) => change({ compactTo: index }, true),
       close: async () => {},
     };
+  }
+
+  /** What the shipped log finds must be all that was acknowledged, and of the write under way all or nothing. */
+  async #recover(segments: SimSegments, outcome: CrashOutcome): Promise<void> {
+    const { count, report } = this.#deps;
+    const change = this.#inFlight;
+    this.#inFlight = undefined;
+    const before = this.written;
+    try {
+      const found = await segments.crash(change, outcome);
+      if (isSame(found, before)) {
+        if (change !== undefined && outcome === "torn") count("torn write left out");
+        return;
+      }
+      const after = change && changed(before, change);
+      if (after === undefined || !isSame(found, after)) {
+        report(`after a crash a log is ${said(found)} instead of ${said(before)}`);
+      } else {
+        if (outcome === "torn") count("write under way kept over a power loss");
+        this.#synced = after;
+      }
+    } catch (error) {
+      report(`after a crash a log does not open: ${errorMessage(error)}`);
+    }
   }
 
   /** The snapshots, for one life of a process. */
@@ -148,13 +201,28 @@ export class SimDisk {
     };
   }
 
+  get #random(): Random {
+    return this.#deps.random;
+  }
+
   #wait(process: SimProcess): Promise<void> {
     const { minMs, maxMs } = this.latency;
+    const { timeline } = this.#deps;
     const delayMs = minMs + this.#random.float() * (maxMs - minMs);
     return new Promise((resolve) => {
-      this.#timeline.plan(delayMs, process, "disk", resolve);
+      timeline.plan(delayMs, process, "disk", resolve);
     });
   }
+}
+
+function changed(now: LogContents, change: LogChange): LogContents {
+  return "compactTo" in change ? compacted(now, change.compactTo) : afterWrite(now, change);
+}
+
+function said({ hardState, truncated, entries }: LogContents): string {
+  const { term, vote, commit } = hardState;
+  const last = truncated.index + entries.length;
+  return `of term ${term}, vote ${vote}, commit ${commit}, from ${truncated.index} to ${last}`;
 }
 
 async function* readFile(file: StoredFile | undefined): AsyncGenerator<Uint8Array, void, void> {

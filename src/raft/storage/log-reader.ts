@@ -25,6 +25,22 @@ import type { Seal } from "./seal.ts";
 /** The database of a log. */
 export type LogDatabase = Level<Buffer, Buffer>;
 
+/** What reading asks of a log's database; keys and records come in their order. */
+export interface LogRecords {
+  get(key: Buffer): Promise<Buffer | undefined>;
+  keys(range: {
+    readonly gte: Buffer;
+    readonly lte: Buffer;
+    readonly reverse: boolean;
+    readonly limit: number;
+  }): { all(): Promise<Buffer[]> };
+  iterator(range: { readonly gte: Buffer; readonly lte: Buffer }): {
+    /** At most `size` of the next ones; none at the end. */
+    nextv(size: number): Promise<[Buffer, Buffer][]>;
+    close(): Promise<void>;
+  };
+}
+
 /** What a log's database holds. */
 export interface LogContents {
   readonly meta: LogMeta;
@@ -48,7 +64,7 @@ const start: LogMeta = { truncatedIndex: 0, truncatedTerm: 0, chain: 0 };
  * one before, and the log ends where the last write left it. DATA_LOSS when something is missing or altered.
  */
 export async function readLog(
-  db: LogDatabase,
+  db: LogRecords,
   options: { readonly highWater: number; readonly seal: Seal; readonly mayBePlain: boolean },
 ): Promise<LogContents> {
   const { highWater, seal } = options;
@@ -163,14 +179,14 @@ function readMeta(
 }
 
 // The batch that holds the entry, or the first after it.
-async function firstBatchKey(db: LogDatabase, index: number): Promise<Buffer> {
+async function firstBatchKey(db: LogRecords, index: number): Promise<Buffer> {
   const range = { gte: batchKey(0), lte: batchKey(index), reverse: true, limit: 1 };
   const [key] = await db.keys(range).all();
   return key ?? batchKey(index);
 }
 
 async function* records(
-  db: LogDatabase,
+  db: LogRecords,
   from: Buffer,
   to: Buffer,
 ): AsyncGenerator<[Buffer, Buffer], void, void> {
