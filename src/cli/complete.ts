@@ -1,4 +1,5 @@
 import type { Argument, Command, Option } from "commander";
+import { contextsPath, defaultContext, readContexts } from "./contexts.ts";
 import type { Session } from "./session.ts";
 
 /** Something that may stand where the cursor is. */
@@ -28,6 +29,9 @@ const sources: Readonly<Record<string, NameSource>> = {
       await session.client.get<{ Spec: { Labels?: Record<string, string> } }[]>("/services");
     return [...new Set(services.flatMap(({ Spec }) => Spec.Labels?.[label] ?? []))];
   },
+  context: async () => {
+    return [defaultContext, ...Object.keys(readContexts(contextsPath(process.env)).known)];
+  },
   volume: async (session) => {
     const { Volumes } = await session.client.get<{ Volumes: Named[] | null }>("/volumes");
     return (Volumes ?? []).flatMap(({ Name }) => Name ?? []);
@@ -44,6 +48,7 @@ const sources: Readonly<Record<string, NameSource>> = {
 
 /** Flags whose values are names of objects, or one of few words. */
 const flagValues: Readonly<Record<string, string | readonly string[]>> = {
+  "--context": "context",
   "--network": "network",
   "--network-add": "network",
   "--network-rm": "network",
@@ -76,8 +81,19 @@ export async function complete(
   words: readonly string[],
   open: () => Session,
 ): Promise<readonly Candidate[]> {
+  // bash makes three words of --flag=value, and puts the last one's candidates behind the sign by itself.
+  if (words.at(-1) === "=") return await complete(program, [...words.slice(0, -1), ""], open);
+  if (words.at(-2) === "=") {
+    return await complete(program, [...words.slice(0, -2), ...words.slice(-1)], open);
+  }
   const before = words.slice(0, -1);
   const last = words.at(-1) ?? "";
+  const joined = /^(--[^=]+)=(.*)$/.exec(last);
+  if (joined !== null) {
+    const [, name = "", value = ""] = joined;
+    const found = await complete(program, [...before, name, value], open);
+    return found.map(({ word, help }) => ({ word: `${name}=${word}`, help }));
+  }
   const { command, args, flag } = walk(program, before);
   const fitting = (found: readonly Candidate[]): Candidate[] =>
     found.filter(({ word }) => word.startsWith(last));

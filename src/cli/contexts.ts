@@ -99,7 +99,10 @@ export function contextOf(contexts: Contexts, name: string): Context | undefined
   throw new ClusterError("NOT_FOUND", `context "${name}" does not exist; there are ${names}`);
 }
 
-/** The daemon that a command line means: -H, then --context, then SKEP_HOST, SKEP_CONTEXT, the context in use. */
+/**
+ * The daemon that a command line means: -H, then --context, then SKEP_HOST, SKEP_CONTEXT, the context in use, and where none is,
+ * DOCKER_HOST.
+ */
 export function chooseHost(
   flags: { readonly host?: string; readonly context?: string },
   env: Readonly<Record<string, string | undefined>>,
@@ -112,7 +115,10 @@ export function chooseHost(
   if (flags.context === undefined && env["SKEP_HOST"]) return env["SKEP_HOST"];
   const known = contexts();
   const name = flags.context ?? (env["SKEP_CONTEXT"] || known.current);
-  return contextOf(known, name)?.host ?? defaultHost();
+  const chosen = contextOf(known, name)?.host;
+  if (chosen !== undefined) return chosen;
+  const isNamed = flags.context !== undefined || Boolean(env["SKEP_CONTEXT"]);
+  return (isNamed ? undefined : env["DOCKER_HOST"]) || defaultHost();
 }
 
 /** INVALID_ARGUMENT unless it is unix:///path or tcp://ip:port. */

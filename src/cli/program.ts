@@ -90,7 +90,7 @@ export async function makeProgram(
 ): Promise<Command> {
   const program = new CliCommand("skep")
     .description("Manage a Skep cluster")
-    .option("-H, --host <socket>", "daemon to talk to (default: $SKEP_HOST)")
+    .option("-H, --host <socket>", "daemon to talk to (default: $SKEP_HOST or $DOCKER_HOST)")
     .option("-c, --context <name>", "daemon to talk to, by name (default: $SKEP_CONTEXT)")
     .enablePositionalOptions()
     .showSuggestionAfterError()

@@ -3,7 +3,14 @@ import { formatHelp } from "../format/list.ts";
 import { formatAge, shortId } from "../format/units.ts";
 import { addInspect } from "../inspect.ts";
 import { copyLogs, frames } from "../logs.ts";
-import { collect, filterQuery, type OpenSession, printList, type Session } from "../session.ts";
+import {
+  collect,
+  filterQuery,
+  labelsText,
+  type OpenSession,
+  printList,
+  type Session,
+} from "../session.ts";
 import { invalid } from "../values.ts";
 
 interface ContainerSummary {
@@ -14,6 +21,10 @@ interface ContainerSummary {
   /** Unix seconds. */
   readonly Created: number;
   readonly Status: string;
+  readonly State: string;
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly Mounts: readonly { Name?: string; Source?: string }[];
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, object>> };
   readonly Ports: readonly {
     PrivatePort: number;
     PublicPort?: number;
@@ -46,6 +57,11 @@ const columns = [
   ["STATUS", "Status"],
   ["PORTS", "Ports"],
   ["NAMES", "Names"],
+  ["CREATED AT", "CreatedAt", "hidden"],
+  ["STATE", "State", "hidden"],
+  ["LABELS", "Labels", "hidden"],
+  ["MOUNTS", "Mounts", "hidden"],
+  ["NETWORKS", "Networks", "hidden"],
 ] as const;
 
 /** `skep ps`, `exec`, `logs`, `inspect`: the containers of this node. */
@@ -125,6 +141,11 @@ async function list(session: Session, options: ListOptions): Promise<void> {
         : `${PrivatePort}/${Type}`,
     ).join(", "),
     container.Names.map((name) => name.replace(/^\//, "")).join(","),
+    new Date(container.Created * 1000).toISOString(),
+    container.State,
+    labelsText(container.Labels),
+    container.Mounts.map(({ Name, Source }) => Name || Source || "").join(","),
+    Object.keys(container.NetworkSettings.Networks).join(","),
   ]);
   printList(session, columns, rows, options);
 }

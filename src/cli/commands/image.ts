@@ -44,6 +44,8 @@ const columns = [
   ["IMAGE ID", "ID"],
   ["CREATED", "CreatedSince"],
   ["SIZE", "Size"],
+  ["DIGEST", "Digest", "hidden"],
+  ["CREATED AT", "CreatedAt", "hidden"],
 ] as const;
 
 /** `skep image …`, and docker's short forms: images, load, pull, rmi. */
@@ -178,7 +180,17 @@ async function list(
     (image.RepoTags.length > 0 ? image.RepoTags : ["<none>:<none>"]).map((name) => {
       const at = name.lastIndexOf(":");
       const age = formatAge(session.now() - image.Created * 1000);
-      return [name.slice(0, at), name.slice(at + 1), id(image), age, formatBytes(image.Size)];
+      const repository = name.slice(0, at);
+      const digest = image.RepoDigests.find((text) => text.startsWith(`${repository}@`));
+      return [
+        repository,
+        name.slice(at + 1),
+        id(image),
+        age,
+        formatBytes(image.Size),
+        digest?.slice(repository.length + 1) ?? "<none>",
+        new Date(image.Created * 1000).toISOString(),
+      ];
     }),
   );
   printList(session, columns, rows, options);

@@ -37,6 +37,8 @@ const columns = [
   ["AVAILABILITY", "Availability"],
   ["MANAGER STATUS", "ManagerStatus"],
   ["ENGINE VERSION", "EngineVersion"],
+  ["TLS STATUS", "TLSStatus", "hidden"],
+  ["SELF", "Self", "hidden"],
 ] as const;
 
 /** `skep node …` */
@@ -129,7 +131,12 @@ async function list(session: Session, options: ListOptions): Promise<void> {
   });
   const hostname = ({ Description }: NodeJson): string => Description.Hostname ?? "";
   nodes.sort((a, b) => hostname(a).localeCompare(hostname(b), "en", { numeric: true }));
-  const self = (await session.client.get<InfoJson>("/info")).Swarm.NodeID;
+  const { NodeID: self, Cluster: cluster } = (await session.client.get<InfoJson>("/info")).Swarm;
+  const tlsStatus = ({ Description }: NodeJson): string => {
+    const { TrustRoot: root = "" } = Description.TLSInfo;
+    if (root === "") return "Unknown";
+    return root === cluster?.TLSInfo.TrustRoot ? "Ready" : "Needs Rotation";
+  };
   const marked = options.quiet !== true && (options.format ?? "table") === "table";
   const rows = nodes.map((node) => [
     marked && node.ID === self ? `${node.ID} *` : node.ID,
@@ -142,6 +149,8 @@ async function list(session: Session, options: ListOptions): Promise<void> {
         ? "Leader"
         : capital(node.ManagerStatus.Reachability ?? "unknown"),
     node.Description.Engine.EngineVersion ?? "",
+    tlsStatus(node),
+    String(node.ID === self),
   ]);
   printList(session, columns, rows, options);
 }
@@ -155,7 +164,12 @@ async function update(session: Session, name: string, options: UpdateOptions): P
   checkUpdate(options);
   const { ID, Spec, Version } = await getNode(session, name);
   const labels = { ...Spec.Labels, ...parseLabels("--label-add", options.labelAdd ?? []) };
-  for (const key of options.labelRm ?? []) delete labels[key];
+  for (const key of options.labelRm ?? []) {
+    if (!Object.hasOwn(Spec.Labels ?? {}, key)) {
+      throw invalid("--label-rm", key, "a label of the node: it has none by this name");
+    }
+    delete labels[key];
+  }
   const body = {
     ...Spec,
     Labels: labels,

@@ -53,7 +53,11 @@ export function addStackLists(stack: Command, open: OpenSession): void {
       const filters = stackFilters(name, options.filter);
       const query = { status: true, filters };
       const services = await session.client.get<ServiceJson[]>("/services", query);
-      if (services.length === 0) throw new Error(`nothing found in stack: ${name}`);
+      if (services.length === 0) {
+        // As docker's, which fails for `stack ps` alone.
+        session.warn(`Nothing found in stack: ${name}`);
+        return;
+      }
       printServices(session, services, options);
     });
   stack

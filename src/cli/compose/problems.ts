@@ -40,10 +40,10 @@ export class Problems {
     return inOrder(this.#warnings);
   }
 
-  /** INVALID_ARGUMENT with a line for each error, when there are any. */
+  /** FAILED_PRECONDITION with a line for each error, when there are any: no flag is wrong, so the exit code is 1, as docker has it. */
   check(): void {
     const lines = this.errors.map(problemLine);
-    if (lines.length > 0) throw new ClusterError("INVALID_ARGUMENT", lines.join("\n"));
+    if (lines.length > 0) throw new ClusterError("FAILED_PRECONDITION", lines.join("\n"));
   }
 }
 

@@ -24,13 +24,7 @@ export function formatList(
   const objects = rows.map((row) => objectOf(columns, row));
   if (format === "json") return objects.map((object) => JSON.stringify(object)).join("\n");
   const aligned = format.startsWith("table ");
-  const source = aligned ? format.slice("table ".length) : format;
-  if (!source.includes("{{")) {
-    throw new ClusterError(
-      "INVALID_ARGUMENT",
-      `invalid argument "${format}" for --format: it must be ${formatHelp}`,
-    );
-  }
+  const source = templateOf(format);
   const template = formatTemplate(source);
   const lines = objects.map((object) => template.render(object));
   if (!aligned) return lines.join("\n");
@@ -46,19 +40,44 @@ export function formatList(
 
 /** INVALID_ARGUMENT for a `--format` that is wrong whatever there is to list. */
 export function checkFormat(format = "table"): void {
-  if (format !== "table" && format !== "json") formatList([], [], format);
+  if (format !== "table" && format !== "json") formatTemplate(templateOf(format));
+}
+
+function templateOf(format: string): string {
+  const source = format.startsWith("table ") ? format.slice("table ".length) : format;
+  if (source.includes("{{")) return source;
+  throw new ClusterError(
+    "INVALID_ARGUMENT",
+    `invalid argument "${format}" for --format: it must be ${formatHelp}`,
+  );
 }
 
 /** The template of `--format`, in which `\t` and `\n` may stand for themselves. INVALID_ARGUMENT. */
 export function formatTemplate(source: string, missing: "error" | "no value" = "error"): Template {
   try {
-    return new Template(source.replaceAll("\\t", "\t").replaceAll("\\n", "\n"), { missing });
+    return new Template(readable(source), { missing, functions: { label: labelOf } });
   } catch (error) {
     throw new ClusterError(
       "INVALID_ARGUMENT",
       `invalid argument "${source}" for --format: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+}
+
+// `.Label "KEY"` is a method in docker; here it is a function of the column with all of them.
+function readable(source: string): string {
+  return source
+    .replaceAll("\\t", "\t")
+    .replaceAll("\\n", "\n")
+    .replaceAll(/\.Label\s+("(?:[^"\\]|\\.)*")/g, "label .Labels $1");
+}
+
+function labelOf(labels: unknown, key: unknown): string {
+  const start = `${String(key)}=`;
+  const found = String(labels)
+    .split(",")
+    .find((text) => text.startsWith(start));
+  return found?.slice(start.length) ?? "";
 }
 
 // The header is the template over the titles; functions that change a value leave a title as it is.
@@ -73,8 +92,11 @@ function titlesBy(source: string, titles: Readonly<Record<string, string>>): str
     truncate: same,
     split: same,
   };
-  return new Template(source.replaceAll("\\t", "\t").replaceAll("\\n", "\n"), {
-    functions: { ...functions, printf: last, join: same, pad: same },
+  // A label's title is the last part of its key.
+  const label = (_labels: unknown, key: unknown): string =>
+    String(key).replace(/^.*\./, "").replaceAll(/[-_]/g, " ");
+  return new Template(readable(source), {
+    functions: { ...functions, printf: last, join: same, pad: same, label },
   }).render(titles);
 }
 

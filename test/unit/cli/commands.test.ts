@@ -183,6 +183,11 @@ describe("the commands of skep", () => {
     { words: "rmi bus", want: "busybox:latest" },
     { words: "completion z", want: "zsh" },
     { words: "service create --name ", want: "" },
+    { words: "service create --mode=glo", want: "--mode=global --mode=global-job" },
+    { words: "service create --mode = replicated-", want: "replicated-job" },
+    { words: "node update --role =", want: "worker manager" },
+    { words: "--context def", want: "default" },
+    { words: "context use def", want: "default" },
     { words: "nothing like it ", want: "" },
   ];
   for (const { words, want } of completions) {

@@ -87,7 +87,19 @@ describe("contexts", () => {
       contexts: { ...one, current: "default" },
       want: east.host,
     },
-    { name: "the context in use", want: east.host },
+    { name: "the context in use", env: { DOCKER_HOST: "unix:///b" }, want: east.host },
+    {
+      name: "docker's environment where no context is in use",
+      env: { DOCKER_HOST: "unix:///b" },
+      contexts: { ...one, current: "default" },
+      want: "unix:///b",
+    },
+    {
+      name: "our environment before docker's",
+      env: { DOCKER_HOST: "unix:///b", SKEP_HOST: "unix:///a" },
+      contexts: { ...one, current: "default" },
+      want: "unix:///a",
+    },
   ];
   for (const { name, flags = {}, env = {}, contexts = one, want } of choices) {
     it(`choose ${name}`, () =>

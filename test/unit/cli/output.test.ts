@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { elapsedInWords } from "../../../src/base/elapsed.ts";
-import { formatList } from "../../../src/cli/format/list.ts";
+import { checkFormat, formatList } from "../../../src/cli/format/list.ts";
 import { formatTable } from "../../../src/cli/format/table.ts";
 import { formatBytes, parseTime, shortId } from "../../../src/cli/format/units.ts";
 import { type Frame, frames, inTimeOrder, prefixed, timeSeconds } from "../../../src/cli/logs.ts";
@@ -78,6 +78,28 @@ describe("tables and units", () => {
       );
     });
   }
+  it("checks a format before there is anything to list", () => {
+    for (const format of ["table", "json", "{{.Name}}", "table {{upper .Name}}\\t{{.ID}}"]) {
+      assert.doesNotThrow(() => checkFormat(format), format);
+    }
+    for (const format of ["yaml", "table Name", "{{.Name", "{{nosuch .Name}}"]) {
+      assert.throws(() => checkFormat(format), /--format/, format);
+    }
+  });
+
+  it("picks one label, under the end of its key", () => {
+    const labelled = [...columns, ["LABELS", "Labels", "hidden"]] as const;
+    const rows = [
+      ["1", "a", "com.x.the-tier=front,tier=back"],
+      ["2", "b", ""],
+    ];
+    assert.equal(
+      formatList(labelled, rows, 'table {{.Name}}\\t{{.Label "com.x.the-tier"}}'),
+      "NAME   the tier\na      front\nb",
+    );
+    assert.equal(formatList(labelled, rows, '{{.Label "tier"}}'), "back\n");
+  });
+
   it("names the fields when one is not known", () => {
     assert.equal(
       formatList(

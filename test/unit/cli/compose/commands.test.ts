@@ -57,7 +57,10 @@ describe("the commands of skep stack", () => {
 
   /** What the command prints, or the error it ends with, and the exit code it asks for. */
   async function run(line: string): Promise<{ text: string; exitCode: unknown }> {
-    const argv = line.replaceAll("@", `${folder}/`).split(" ");
+    const argv = line
+      .replaceAll("@", `${folder}/`)
+      .split(" ")
+      .map((word) => word.replaceAll("|", " "));
     const printed: string[] = [];
     const session: Session = {
       client: new ApiClient(`unix://${join(folder, "s")}`),
@@ -90,7 +93,8 @@ describe("the commands of skep stack", () => {
     { line: "stack ls", want: /^NAME +SERVICES$/ },
     { line: "stack rm shop", want: /^Nothing found in stack: shop$/ },
     { line: "stack ps shop", want: /nothing found in stack: shop/ },
-    { line: "stack services shop", want: /nothing found in stack: shop/ },
+    { line: "stack services shop", want: /^Nothing found in stack: shop$/ },
+
     { line: "stack deploy shop", want: /name a compose file with -c/ },
     { line: "stack deploy -c @none.yml shop", want: /ENOENT/ },
     { line: "stack deploy -c @bad.yml shop", want: /bad\.yml:2:9: .*did you mean image\?/ },
@@ -120,6 +124,10 @@ describe("the commands of skep stack", () => {
     },
     { line: "stack ls", want: /shop +2$/ },
     { line: "stack ls --format {{.Name}}:{{.Orchestrator}}", want: /^shop:Swarm$/ },
+    {
+      line: "stack services --format table|{{upper|.Name}}\\t{{.Mode}} shop",
+      want: /^NAME +MODE\nSHOP_DB +replicated\n/,
+    },
     { line: "stack services --format {{.Name}} shop", want: /^shop_db\nshop_web$/ },
     { line: "stack services --filter name=shop_web -q shop", want: /^\w{12}$/ },
     { line: "stack ps --format {{.Name}} shop", want: /^shop_db\.1\nshop_web\.1$/ },
