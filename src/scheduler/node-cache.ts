@@ -1,3 +1,4 @@
+import type { Node } from "../gen/skep/Node.ts";
 import type { Task } from "../gen/skep/Task.ts";
 import { atLeast, isTerminal } from "../model/task-state.ts";
 import type { StoreEvent } from "../store/objects.ts";
@@ -12,13 +13,15 @@ export class NodeCache {
   /** Ids of all infos, in order. */
   readonly #ids: string[] = [];
   readonly #stale = new Set<string>();
+  /** Nodes of the store that have not been looked at. */
+  #unread: Iterator<Node> | undefined;
 
   /** Everything is to be read again. */
   reset(view: View): void {
     this.#infos.clear();
     this.#ids.length = 0;
     this.#stale.clear();
-    for (const node of view.all("node")) this.#stale.add(node.id);
+    this.#unread = view.all("node")[Symbol.iterator]();
   }
 
   /** Whether a node is not as it was, other than by a task that was just placed there. */
@@ -40,6 +43,15 @@ export class NodeCache {
 
   /** Sums up nodes until none is stale (true), or `isTimeUp` (false: call again after a pause). */
   refresh(view: View, isTimeUp: () => boolean): boolean {
+    while (this.#unread !== undefined) {
+      if (isTimeUp()) return false;
+      const next = this.#unread.next();
+      if (next.done) {
+        this.#unread = undefined;
+      } else {
+        this.#know(nodeInfoOf(next.value, view.tasksOfNode(next.value.id)));
+      }
+    }
     for (const id of this.#stale) {
       if (isTimeUp()) return false;
       this.#stale.delete(id);

@@ -4,14 +4,15 @@ import type { Task } from "../gen/skep/Task.ts";
 import { type ResourceAmounts, reservationsOf } from "../model/resources.ts";
 import { atLeast, isTerminal } from "../model/task-state.ts";
 import { timestampMs } from "../model/time.ts";
+import type { ServiceTallies } from "./service-tallies.ts";
 
 /** What a node has to offer and what is on it, as far as placing tasks goes. */
 export interface NodeInfo {
   readonly node: Node;
   /** Tasks that are meant to run here. */
   readonly taskCount: number;
-  /** The same by service. */
-  readonly serviceCounts: ReadonlyMap<string, number>;
+  /** How many of them are of the service. */
+  countOf(serviceId: string): number;
   /** What is not reserved; below 0 when more is reserved than the node has now. */
   readonly freeNanoCpus: number;
   readonly freeMemoryBytes: number;
@@ -50,16 +51,7 @@ export function holdingOf(task: Task): Holding {
 
 /** Sums up a node. `tasks` are all tasks that name it, also past ones. */
 export function nodeInfoOf(node: Node, tasks: Iterable<Task>): NodeInfo {
-  const load = new NodeLoad({
-    node,
-    taskCount: 0,
-    serviceCounts: new Map(),
-    freeNanoCpus: node.description?.resources?.nanoCpus ?? 0,
-    freeMemoryBytes: node.description?.resources?.memoryBytes ?? 0,
-    takenGeneric: [],
-    hostPorts: new Set(),
-    failureTimes: new Map(),
-  });
+  const sum = new NodeSum(node);
   const failureTimes = new Map<string, number[]>();
   for (const task of tasks) {
     const state = task.status?.state ?? "NEW";
@@ -70,36 +62,35 @@ export function nodeInfoOf(node: Node, tasks: Iterable<Task>): NodeInfo {
       failureTimes.set(key, times);
     }
     if (atLeast(state, "ASSIGNED") && !isTerminal(state)) {
-      load.hold(holdingOf(task), task.assignedGenericResources);
-      if (!atLeast(task.desiredState, "SHUTDOWN")) load.count(task.serviceId);
+      sum.hold(holdingOf(task), task.assignedGenericResources);
+      if (!atLeast(task.desiredState, "SHUTDOWN")) sum.count(task.serviceId);
     }
   }
-  load.failureTimes = failureTimes;
-  return load;
+  if (failureTimes.size > 0) sum.failureTimes = failureTimes;
+  return sum;
 }
 
-/** A node while tasks are being placed: a NodeInfo that takes tasks up. Leaves the one it began with as it is. */
-export class NodeLoad implements NodeInfo {
+/** A node that takes tasks up. */
+abstract class Taker implements NodeInfo {
   readonly node: Node;
   taskCount: number;
-  serviceCounts: ReadonlyMap<string, number>;
   freeNanoCpus: number;
   freeMemoryBytes: number;
   takenGeneric: readonly GenericResource[];
   hostPorts: ReadonlySet<string>;
   failureTimes: ReadonlyMap<string, readonly number[]>;
-  #ownCounts: Map<string, number> | undefined;
 
-  constructor(info: NodeInfo) {
+  constructor(info: Omit<NodeInfo, "countOf">) {
     this.node = info.node;
     this.taskCount = info.taskCount;
-    this.serviceCounts = info.serviceCounts;
     this.freeNanoCpus = info.freeNanoCpus;
     this.freeMemoryBytes = info.freeMemoryBytes;
     this.takenGeneric = info.takenGeneric;
     this.hostPorts = info.hostPorts;
     this.failureTimes = info.failureTimes;
   }
+
+  abstract countOf(serviceId: string): number;
 
   /** Reserves what a task needs. */
   hold(holding: Holding, generic: readonly GenericResource[]): void {
@@ -109,14 +100,65 @@ export class NodeLoad implements NodeInfo {
     const { ports } = holding;
     if (ports.length > 0) this.hostPorts = new Set([...this.hostPorts, ...ports]);
   }
+}
+
+// One of each serves all nodes that have none.
+const noPorts: ReadonlySet<string> = new Set();
+const noFailures: ReadonlyMap<string, readonly number[]> = new Map();
+
+/** A node being summed up. */
+class NodeSum extends Taker {
+  #counts: Map<string, number> | undefined;
+
+  constructor(node: Node) {
+    super({
+      node,
+      taskCount: 0,
+      freeNanoCpus: node.description?.resources?.nanoCpus ?? 0,
+      freeMemoryBytes: node.description?.resources?.memoryBytes ?? 0,
+      takenGeneric: [],
+      hostPorts: noPorts,
+      failureTimes: noFailures,
+    });
+  }
+
+  override countOf(serviceId: string): number {
+    return this.#counts?.get(serviceId) ?? 0;
+  }
+
+  count(serviceId: string): void {
+    this.taskCount += 1;
+    this.#counts ??= new Map();
+    this.#counts.set(serviceId, (this.#counts.get(serviceId) ?? 0) + 1);
+  }
+}
+
+/** A node while tasks are being placed: a NodeInfo that takes tasks up. Leaves the one it began with as it is. */
+export class NodeLoad extends Taker {
+  /** The node's, kept here too: to look at the node itself for each task is to fetch it from far memory. */
+  readonly id: string;
+  readonly #index: number;
+  /** What was there before; `undefined` when there was nothing. */
+  readonly #before: NodeInfo | undefined;
+  readonly #tallies: ServiceTallies;
+
+  /** All nodes of a pass share the tallies. */
+  constructor(info: NodeInfo, tallies: ServiceTallies) {
+    super(info);
+    this.id = info.node.id;
+    this.#index = tallies.addNode();
+    this.#before = info.taskCount > 0 ? info : undefined;
+    this.#tallies = tallies;
+  }
+
+  override countOf(serviceId: string): number {
+    const before = this.#before?.countOf(serviceId) ?? 0;
+    return before + this.#tallies.get(serviceId, this.#index);
+  }
 
   /** Counts one more task of the service. */
   count(serviceId: string): void {
     this.taskCount += 1;
-    if (this.#ownCounts === undefined) {
-      this.#ownCounts = new Map(this.serviceCounts);
-      this.serviceCounts = this.#ownCounts;
-    }
-    this.#ownCounts.set(serviceId, (this.#ownCounts.get(serviceId) ?? 0) + 1);
+    this.#tallies.add(serviceId, this.#index);
   }
 }

@@ -22,7 +22,9 @@ export function schedule(input: {
   readonly nodes: Iterable<NodeInfo>;
   readonly nowMs: number;
 }): Placements {
-  const pass = new SchedulingPass(input.nodes, input.nowMs);
+  const nodes = [...input.nodes].sort((a, b) => (a.node.id < b.node.id ? -1 : 1));
+  const pass = new SchedulingPass(input.nowMs);
+  for (const _ of pass.addNodes(nodes));
   const assignments: Assignment[] = [];
   const unplaced: Unplaced[] = [];
   for (const portion of portionsOf(input.tasks)) {

@@ -21,6 +21,8 @@ const debounceMaxMs = 100;
 /** The rest of the 10 ms that a stretch may take is left to garbage collections, which come with many new objects. */
 const sliceMs = 2;
 const portionTasks = 100;
+/** Asking the time takes as long as reading a task. */
+const readTasks = 16;
 /** A pass that is older begins anew when nodes are no longer as they were at its start. */
 const passMs = 1_000;
 
@@ -163,7 +165,8 @@ export class SchedulerLoop {
     this.#isOutdated = "no";
     while (!this.#nodes.refresh(store.view(), () => slice.isTimeUp())) await slice.pause();
     if (slice.isTimeUp()) await slice.pause();
-    const pass = new SchedulingPass(this.#nodes.infos(), clock.now());
+    const pass = new SchedulingPass(clock.now());
+    for (const _ of pass.addNodes(this.#nodes.infos())) if (slice.isTimeUp()) await slice.pause();
     let placements: Placements[] = [];
     while (!this.#stopping.signal.aborted) {
       if (slice.isTimeUp()) {
@@ -203,11 +206,13 @@ export class SchedulerLoop {
 
   /** Reads on where more tasks may be, for the rest of the slice; false when all is read. */
   #readSome(slice: Slice): boolean {
+    let read = 0;
     for (let source = this.#unread[0]; source !== undefined; source = this.#unread[0]) {
       const next = source.next();
       if (next.done) this.#unread.shift();
       else if (needsScheduling(next.value)) this.#queue.add(next.value);
-      if (slice.isTimeUp()) return true;
+      read += 1;
+      if (read % readTasks === 0 && slice.isTimeUp()) return true;
     }
     return false;
   }
@@ -226,7 +231,7 @@ export class SchedulerLoop {
       }
       for (const assignment of assignments) {
         yield (tx) => {
-          const refused = writeAssignment(tx, assignment, now);
+          const refused = writeAssignment(tx, assignment, now, this.#isOutdated !== "no");
           if (refused === undefined) return;
           this.#isOutdated = "now";
           this.#queue.add(refused);

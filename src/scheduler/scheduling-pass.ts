@@ -10,6 +10,7 @@ import {
   NodeLoad,
 } from "./node-info.ts";
 import { Pipeline } from "./pipeline.ts";
+import { ServiceTallies } from "./service-tallies.ts";
 import { SharedOrder } from "./shared-order.ts";
 import {
   descriptorsOf,
@@ -56,12 +57,13 @@ interface Shape {
 }
 
 /**
- * Places tasks onto nodes as they were when it was made; remembers what it placed. Pure, and can be fed in portions: a big group
+ * Places tasks onto nodes as they were when it took them up; remembers what it placed. Pure, and can be fed in portions: a big group
  * may come in several. Equal input gives equal output.
  */
 export class SchedulingPass {
   /** By id. */
-  readonly #loads: readonly NodeLoad[];
+  readonly #loads: NodeLoad[] = [];
+  readonly #tallies = new ServiceTallies();
   #loadsById: ReadonlyMap<string, NodeLoad> | undefined;
   readonly #nowMs: number;
   readonly #shapes = new Map<string, Shape>();
@@ -69,12 +71,16 @@ export class SchedulingPass {
   readonly #refusals = new Map<string, string>();
   #spread: { readonly groupKey: string; readonly spread: Spread } | undefined;
 
-  constructor(nodes: Iterable<NodeInfo>, nowMs: number) {
-    // Fast when they come in order, as the loop's do.
-    this.#loads = Array.from(nodes, (info) => new NodeLoad(info)).sort((a, b) =>
-      a.node.id < b.node.id ? -1 : 1,
-    );
+  constructor(nowMs: number) {
     this.#nowMs = nowMs;
+  }
+
+  /** Takes up all nodes, which come by id; to be done first. Yields after each 1,000. */
+  *addNodes(nodes: Iterable<NodeInfo>): Generator<void> {
+    for (const info of nodes) {
+      this.#loads.push(new NodeLoad(info, this.#tallies));
+      if (this.#loads.length % stepNodes === 0) yield;
+    }
   }
 
   /**
@@ -120,7 +126,7 @@ export class SchedulingPass {
 
   /** Checks a task whose node was chosen when it was made (global services). */
   placeOnOwnNode(task: Task): Placements {
-    this.#loadsById ??= new Map(this.#loads.map((load) => [load.node.id, load]));
+    this.#loadsById ??= new Map(this.#loads.map((load) => [load.id, load]));
     const load = this.#loadsById.get(task.nodeId);
     const pipeline = new Pipeline(task);
     if (load !== undefined && pipeline.fits(load)) {
@@ -139,17 +145,17 @@ export class SchedulingPass {
     const groupKey = groupKeyOf(first);
     const hasRoom = (load: NodeLoad) => pipeline.hasRoom(load);
     const suits = (load: NodeLoad) =>
-      !load.serviceCounts.has(first.serviceId) &&
+      load.countOf(first.serviceId) === 0 &&
       hasRoom(load) &&
       !keepsFailing(load, groupKey, this.#nowMs);
-    let useShared = this.#sharesOrder(group, first, shape);
+    let shared = this.#sharesOrder(group, first, shape) ? shape.order() : undefined;
+    let spread: Spread | undefined;
     return () => {
-      if (useShared) {
-        const load = shape.order().take(suits);
-        if (load !== undefined) return load;
-        useShared = false;
-      }
-      return resultOf(this.#spreadSteps(first, shape)).take(hasRoom);
+      const load = shared?.take(suits);
+      if (load !== undefined) return load;
+      shared = undefined;
+      spread ??= resultOf(this.#spreadSteps(first, shape));
+      return spread.take(hasRoom);
     };
   }
 
@@ -213,13 +219,16 @@ function resultOf<T>(steps: Generator<void, T>): T {
 }
 
 function assign(task: Task, load: NodeLoad, holding: Holding): Assignment {
-  const wanted = holding.reserved.generic;
-  const offered = load.node.description?.resources?.generic ?? [];
-  const generic =
-    wanted.size === 0 ? nothing : (claimGeneric(wanted, offered, load.takenGeneric) ?? nothing);
+  const generic = claim(load, holding.reserved.generic);
   load.hold(holding, generic);
   load.count(task.serviceId);
-  return { taskId: task.id, nodeId: load.node.id, generic };
+  return { taskId: task.id, nodeId: load.id, generic };
+}
+
+function claim(load: NodeLoad, wanted: ReadonlyMap<string, number>): readonly GenericResource[] {
+  if (wanted.size === 0) return nothing;
+  const offered = load.node.description?.resources?.generic ?? [];
+  return claimGeneric(wanted, offered, load.takenGeneric) ?? nothing;
 }
 
 function refuse(tasks: readonly Task[], explanation: string): readonly Unplaced[] {

@@ -86,7 +86,7 @@ function* spreadOf(
     const groupKey = groupKeyOf(task);
     let at = 0;
     for (const load of loads) {
-      const count = load.serviceCounts.get(task.serviceId) ?? 0;
+      const count = load.countOf(task.serviceId);
       serviceCount += count;
       const failing = keepsFailing(load, groupKey, nowMs);
       keys[at] = (failing ? keepsFailingKey : 0) + count * taskCountsEnd + load.taskCount;
@@ -163,7 +163,7 @@ class Leaf implements Spread {
       const key = heap.firstKey();
       if (key - Math.floor(key / taskCountsEnd) * taskCountsEnd !== load.taskCount) {
         // Another group filled the node meanwhile; counts only grow, so it can only move back.
-        const serviceCount = load.serviceCounts.get(this.#serviceId) ?? 0;
+        const serviceCount = load.countOf(this.#serviceId);
         const failing = key >= keepsFailingKey ? keepsFailingKey : 0;
         heap.changeFirst(failing + serviceCount * taskCountsEnd + load.taskCount);
       } else if (hasRoom(load)) {

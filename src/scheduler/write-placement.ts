@@ -5,20 +5,29 @@ import type { PlacementTransaction } from "./placement-store.ts";
 import { needsScheduling } from "./schedule.ts";
 import type { Assignment } from "./scheduling-pass.ts";
 
-/** PENDING -> ASSIGNED. Gives the task back when its node cannot take tasks any more: it has to be placed again. */
+/**
+ * PENDING -> ASSIGNED. Gives the task back when its node cannot take tasks any more: it has to be placed again. That is looked at if
+ * `nodesChanged`, anything about nodes since they were looked at for the assignment.
+ */
 export function writeAssignment(
   tx: PlacementTransaction,
   assignment: Assignment,
   now: Timestamp,
+  nodesChanged: boolean,
 ): Task | undefined {
   const task = tx.get("task", assignment.taskId);
   if (task === undefined || !needsScheduling(task)) return undefined;
-  const node = tx.get("node", assignment.nodeId);
-  if (node === undefined || !takesTasks(node)) return task;
+  const { nodeId, generic } = assignment;
+  if (nodesChanged) {
+    const node = tx.get("node", nodeId);
+    if (node === undefined || !takesTasks(node)) return task;
+  }
+  const assigned = task.assignedGenericResources;
   tx.update("task", {
     ...task,
-    nodeId: node.id,
-    assignedGenericResources: [...assignment.generic],
+    nodeId,
+    // Nearly always there are none, and one empty list will do.
+    assignedGenericResources: generic.length + assigned.length === 0 ? assigned : [...generic],
     status: statusOf(task, "ASSIGNED", "scheduler assigned task to node", "", now),
   });
   return undefined;

@@ -6,7 +6,7 @@ export const maxReplicasFilter: Filter = {
   appliesTo: (task) => (task.spec?.placement?.maxReplicasPerNode ?? 0) > 0,
   check(task) {
     const most = task.spec?.placement?.maxReplicasPerNode ?? 0;
-    return (info) => (info.serviceCounts.get(task.serviceId) ?? 0) < most;
+    return (info) => info.countOf(task.serviceId) < most;
   },
   explain: (count) => `max replicas per node limit reached on ${nodes(count)}`,
 };
