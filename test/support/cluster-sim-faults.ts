@@ -25,6 +25,8 @@ export class ClusterFaults {
   readonly #world: FaultSurroundings;
   readonly #faults: readonly Fault[];
   #cancelNext: () => void = () => {};
+  /** Mending some of them counts too, as it comes as unexpected. */
+  injected = 0;
 
   constructor(world: FaultSurroundings) {
     this.#world = world;
@@ -102,6 +104,7 @@ export class ClusterFaults {
       if (dice >= 0) continue;
       timeline.note(name);
       count(name);
+      this.injected += 1;
       act();
       break;
     }

@@ -26,11 +26,17 @@ export type WorkerAnswer =
 export interface WorkerProgress {
   readonly seed: number;
   readonly simulatedMs: number;
+  /** Since the seed began. */
+  readonly steps: number;
+  readonly operations: number;
+  readonly faults: number;
 }
 
 export interface RunsOptions extends WorkerTask {
   readonly from: number;
   readonly seeds: number;
+  /** How many at once; as many as there are cores when absent. */
+  readonly jobs?: number | undefined;
   /** Told of each seed that is done. */
   readonly onSeed?: (answer: WorkerAnswer) => void;
   /** Told at each end of a round of a seed that runs for hours. */
@@ -51,7 +57,7 @@ const failuresMax = 3;
 
 /** Runs the seeds on all cores, a thread each. */
 export async function runSeeds(options: RunsOptions): Promise<RunsResult> {
-  const { from, seeds, steps, hours, heaviest, onSeed, onProgress } = options;
+  const { from, seeds, steps, hours, heaviest, jobs, onSeed, onProgress } = options;
   const failures: string[] = [];
   const counts = new Map<string, number>();
   const total = { steps: 0, simulatedMs: 0, operations: 0 };
@@ -59,7 +65,7 @@ export async function runSeeds(options: RunsOptions): Promise<RunsResult> {
   const nextSeed = (): number | undefined =>
     next < from + seeds && failures.length < failuresMax ? next++ : undefined;
   const take = (answer: WorkerAnswer | WorkerProgress): boolean => {
-    if ("simulatedMs" in answer) {
+    if ("faults" in answer) {
       onProgress?.(answer);
       return false;
     }
@@ -76,7 +82,7 @@ export async function runSeeds(options: RunsOptions): Promise<RunsResult> {
     }
     return true;
   };
-  const threads = Math.min(availableParallelism(), seeds);
+  const threads = Math.min(jobs ?? availableParallelism(), seeds);
   await Promise.all(
     Array.from({ length: threads }, () => runThread({ steps, hours, heaviest }, nextSeed, take)),
   );

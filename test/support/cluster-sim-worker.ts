@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { must } from "../../src/base/assert.ts";
 import { errorMessage } from "../../src/base/errors.ts";
-import { runClusterSim } from "./cluster-sim.ts";
+import { runClusterSim, type SimRound } from "./cluster-sim.ts";
 import type { WorkerAnswer, WorkerTask } from "./cluster-sim-runs.ts";
 
 // One thread of `cluster-sim-runs.ts`: asks for a seed, runs it, answers, until there are none.
@@ -19,7 +19,7 @@ port.on("message", (seed: number | undefined) => {
 
 async function run(seed: number): Promise<void> {
   let answer: WorkerAnswer;
-  const onRound = (simulatedMs: number): void => port.postMessage({ seed, simulatedMs });
+  const onRound = (round: SimRound): void => port.postMessage({ seed, ...round });
   try {
     const { counts, ...result } = await runClusterSim({
       seed,

@@ -26,8 +26,15 @@ export interface SimOptions {
   readonly heaviest?: boolean;
   readonly mistake?: Mistake;
   readonly onEvent?: Timeline["onEvent"];
-  /** Told of the simulated time at each end of a round. */
-  readonly onRound?: (nowMs: number) => void;
+  /** Told at each end of a round of what there was so far. */
+  readonly onRound?: (soFar: SimRound) => void;
+}
+
+export interface SimRound {
+  readonly simulatedMs: number;
+  readonly steps: number;
+  readonly operations: number;
+  readonly faults: number;
 }
 
 export interface SimResult {
@@ -153,7 +160,9 @@ class ClusterSim {
     this.#oracle.forget();
     for (const agent of this.#agents) agent.sweep();
     timeline.sweep();
-    this.#options.onRound?.(timeline.nowMs);
+    const { operations } = this;
+    const { nowMs: simulatedMs, steps } = timeline;
+    this.#options.onRound?.({ simulatedMs, steps, operations, faults: this.#faults.injected });
     if (this.#options.hours !== undefined) await this.#refill();
   }
 
