@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join, relative } from "node:path";
 import { must } from "../../src/base/assert.ts";
+import { swarmFiles } from "../support/state-files.ts";
 import { failed, getJson, pidsOf, skep, TestCluster } from "../support/test-cluster.ts";
 import type { TestDaemon } from "../support/test-daemon.ts";
 import { until } from "../support/until.ts";
@@ -36,6 +46,20 @@ const cases: readonly { name: string; damage: Damage; want: RegExp }[] = [
     name: "a private key that others can read",
     damage: (swarm) => chmodSync(join(swarm, "certificates/swarm-node.key"), 0o644),
     want: /mode 0644 lets others at it.*chmod 600/,
+  },
+  {
+    name: "data keys that another user owns",
+    damage: (swarm) => chownSync(join(swarm, "certificates/swarm-data-keys.json"), 12_345, 12_345),
+    want: /user 12345 owns it.*chown 0:0/,
+  },
+  {
+    name: "a table of the log's database, in a key",
+    damage: (swarm) => {
+      const folder = join(swarm, "raft/log/log");
+      const table = readdirSync(folder).find((name) => name.endsWith(".ldb"));
+      flipBit(join(folder, must(table, "a table")), 4);
+    },
+    want: /\.ldb: its block at 0 is damaged/,
   },
   {
     name: "the data keys gone",
@@ -82,6 +106,18 @@ describe("damaged files of a daemon", function () {
   after(async function () {
     this.timeout(30_000);
     await cluster?.destroy();
+  });
+
+  it("consists of files that the unit test damages, all of them", async () => {
+    await daemon.stop();
+    const root = join(daemon.host.stateDir, "d");
+    const found = readdirSync(join(root, "swarm"), { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+    await daemon.start();
+    assert.ok(found.length > 10);
+    const unknown = found.filter((path) => !swarmFiles.some(({ form }) => form.test(path)));
+    assert.deepEqual(unknown, [], "say in test/support/state-files.ts what damage to it may do");
   });
 
   for (const { name, damage, want } of cases) {

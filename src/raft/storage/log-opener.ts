@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
 import { ClusterError, errorMessage, isClusterError } from "../../base/errors.ts";
+import { findDamagedTable } from "../../base/leveldb-tables.ts";
 import type { Entry } from "../core/types.ts";
 import { catchUp } from "./catch-up.ts";
 import {
@@ -67,10 +68,13 @@ export async function openLog(folder: string, seal: Seal): Promise<OpenedLog> {
 }
 
 async function openDatabase(folder: string, createIfMissing: boolean): Promise<LogDatabase> {
+  const table = await findDamagedTable(join(folder, "log"));
+  if (table !== undefined) throw damaged(table);
   const db: LogDatabase = new Level(join(folder, "log"), {
     keyEncoding: "buffer",
     valueEncoding: "buffer",
     createIfMissing,
+    compression: false, // of sealed records: there is nothing to gain
     writeBufferSize: 16 * 1024 * 1024,
   });
   await db.open();

@@ -1,5 +1,6 @@
 import { Level } from "level";
 import { ClusterError } from "../../base/errors.ts";
+import { findDamagedTable } from "../../base/leveldb-tables.ts";
 import type {
   EndpointAssignment,
   EndpointAssignmentInput,
@@ -39,7 +40,11 @@ export class AssignmentStore {
 
   /** DATA_LOSS when the folder's content cannot be read. */
   static async open(folder: string): Promise<AssignmentStore> {
-    const db = new Level<string, Buffer>(folder, { valueEncoding: "buffer" });
+    const table = await findDamagedTable(folder);
+    if (table !== undefined) throw damagedStore(folder, new Error(table));
+    // A table's checksums are looked at where its index is not compressed.
+    const options = { valueEncoding: "buffer", compression: false } as const;
+    const db = new Level<string, Buffer>(folder, options);
     try {
       await db.open();
     } catch (error) {
