@@ -35,7 +35,7 @@ export function schedule(input: {
   return { assignments, unplaced };
 }
 
-/** The tasks that are placed together (`queueKeyOf`), in the order in which they are to be placed. */
+/** The tasks that are placed together (see `TaskQueue`), in the order in which they are to be placed. */
 function portionsOf(tasks: Iterable<Task>): Task[][] {
   const ownNode: Task[] = [];
   const groups = new Map<string, Task[]>();

@@ -46,6 +46,17 @@ export interface Placements {
   readonly unplaced: readonly Unplaced[];
 }
 
+/** What a task asks for, read from its spec, endpoint and service. */
+interface Ask {
+  readonly task: Task;
+  /** All that the fixed filters look at. */
+  readonly shapeKey: string;
+  /** All that any filter looks at; `undefined` when that differs from service to service. */
+  readonly key: string | undefined;
+  readonly pipeline: Pipeline;
+  readonly holding: Holding;
+}
+
 /** What is known of tasks that ask for the same, as long as nodes only fill up. */
 interface Shape {
   readonly candidates: readonly NodeLoad[];
@@ -70,6 +81,8 @@ export class SchedulingPass {
   /** Explanations by what was asked for; nodes only fill up, so they hold to the end. */
   readonly #refusals = new Map<string, string>();
   #spread: { readonly groupKey: string; readonly spread: Spread } | undefined;
+  /** Of the last task looked at: many portions in a row ask for the same. */
+  #ask: Ask | undefined;
 
   constructor(nowMs: number) {
     this.#nowMs = nowMs;
@@ -91,10 +104,9 @@ export class SchedulingPass {
     const first = group[0];
     if (first === undefined || first.nodeId !== "") return;
     yield;
-    const pipeline = new Pipeline(first);
-    const askKey = askKeyOf(first);
-    if (askKey !== undefined && this.#refusals.has(askKey)) return;
-    const shape = yield* this.#shapeSteps(first, pipeline);
+    const ask = this.#askOf(first);
+    if (ask.key !== undefined && this.#refusals.has(ask.key)) return;
+    const shape = yield* this.#shapeSteps(ask);
     if (this.#sharesOrder(group, first, shape)) return;
     yield* this.#spreadSteps(first, shape);
   }
@@ -103,14 +115,13 @@ export class SchedulingPass {
   place(group: readonly Task[]): Placements {
     const first = group[0];
     if (first === undefined) return { assignments: [], unplaced: [] };
-    const pipeline = new Pipeline(first);
-    const askKey = askKeyOf(first);
-    const known = askKey === undefined ? undefined : this.#refusals.get(askKey);
+    const ask = this.#askOf(first);
+    const { pipeline, holding } = ask;
+    const known = ask.key === undefined ? undefined : this.#refusals.get(ask.key);
     if (known !== undefined) return { assignments: [], unplaced: refuse(group, known) };
 
-    const shape = resultOf(this.#shapeSteps(first, pipeline));
+    const shape = resultOf(this.#shapeSteps(ask));
     const take = this.#taker(group, first, pipeline, shape);
-    const holding = holdingOf(first);
     const assignments: Assignment[] = [];
     for (const task of group) {
       const load = take();
@@ -120,7 +131,7 @@ export class SchedulingPass {
     shape.endGroup();
     if (assignments.length === group.length) return { assignments, unplaced: [] };
     const explanation = pipeline.explain(this.#loads);
-    if (askKey !== undefined) this.#refusals.set(askKey, explanation);
+    if (ask.key !== undefined) this.#refusals.set(ask.key, explanation);
     return { assignments, unplaced: refuse(group.slice(assignments.length), explanation) };
   }
 
@@ -176,8 +187,27 @@ export class SchedulingPass {
     return spread;
   }
 
-  *#shapeSteps(task: Task, pipeline: Pipeline): Generator<void, Shape> {
-    const key = shapeKeyOf(task);
+  #askOf(task: Task): Ask {
+    const last = this.#ask;
+    if (
+      last?.task.spec === task.spec &&
+      last.task.endpoint === task.endpoint &&
+      last.task.serviceId === task.serviceId
+    ) {
+      return last;
+    }
+    const shapeKey = shapeKeyOf(task);
+    this.#ask = {
+      task,
+      shapeKey,
+      key: askKeyOf(task, shapeKey),
+      pipeline: new Pipeline(task),
+      holding: holdingOf(task),
+    };
+    return this.#ask;
+  }
+
+  *#shapeSteps({ shapeKey: key, pipeline }: Ask): Generator<void, Shape> {
     const known = this.#shapes.get(key);
     if (known !== undefined) return known;
     const candidates: NodeLoad[] = [];
@@ -235,7 +265,6 @@ function refuse(tasks: readonly Task[], explanation: string): readonly Unplaced[
   return tasks.map((task) => ({ taskId: task.id, explanation }));
 }
 
-/** All that the fixed filters look at. */
 function shapeKeyOf(task: Task): string {
   const placement = task.spec?.placement;
   const drivers = (task.spec?.container?.mounts ?? []).map((mount) => [
@@ -250,9 +279,8 @@ function shapeKeyOf(task: Task): string {
   ]);
 }
 
-/** All that any filter looks at; `undefined` when that differs from service to service. */
-function askKeyOf(task: Task): string | undefined {
+function askKeyOf(task: Task, shapeKey: string): string | undefined {
   if ((task.spec?.placement?.maxReplicasPerNode ?? 0) > 0) return undefined;
   const reservations = task.spec?.resources?.reservations;
-  return `${shapeKeyOf(task)}${JSON.stringify([reservations, hostPortsOf(task)])}`;
+  return `${shapeKey}${JSON.stringify([reservations, hostPortsOf(task)])}`;
 }

@@ -1,25 +1,23 @@
 import type { Task } from "../gen/skep/Task.ts";
-import { groupKeyOf } from "./node-info.ts";
 
-/** Tasks that name their node already can go nowhere else, so they come first. */
-const ownNodeKey = "";
-
-/** Key of the tasks that are placed alike: those with a node of their own, else those of one group. */
-export function queueKeyOf(task: Task): string {
-  return task.nodeId === "" ? groupKeyOf(task) : ownNodeKey;
-}
-
+/** Tasks that are placed alike. */
 interface Line {
+  readonly serviceId: string;
+  readonly version: number;
   readonly ids: string[];
   next: number;
 }
 
 /**
- * Tasks that wait to be placed, by group. Groups come in the order in which they came up, tasks likewise. One that was added twice comes
- * twice: with hundreds of thousands of them, looking each up in a set costs as much as placing it.
+ * Tasks that wait to be placed, by group (`groupKeyOf`). First those that name their node already, as they can go nowhere else; then
+ * groups in the order in which they came up, tasks likewise. One that was added twice comes twice: with hundreds of thousands of them,
+ * looking each up in a set costs as much as placing it.
  */
 export class TaskQueue {
-  readonly #lines = new Map<string, Line>();
+  #ownNode: Line = newLine("", 0);
+  readonly #lines = new Set<Line>();
+  /** The lines of services by spec version. Two maps, since a key of both would have to be put together for each task. */
+  readonly #ofServices = new Map<string, Map<number, Line>>();
   #size = 0;
 
   get size(): number {
@@ -28,26 +26,55 @@ export class TaskQueue {
 
   add(task: Task): void {
     this.#size += 1;
-    const key = queueKeyOf(task);
-    const line = this.#lines.get(key);
-    if (line === undefined) this.#lines.set(key, { ids: [task.id], next: 0 });
-    else line.ids.push(task.id);
+    this.#lineOf(task).ids.push(task.id);
   }
 
   /** Takes out up to `most` ids of tasks of one group; none when the queue is empty. */
   take(most: number): readonly string[] {
-    const key = this.#lines.has(ownNodeKey) ? ownNodeKey : this.#lines.keys().next().value;
-    const line = key === undefined ? undefined : this.#lines.get(key);
-    if (key === undefined || line === undefined) return [];
+    const [first] = this.#lines;
+    const line = this.#ownNode.ids.length > 0 ? this.#ownNode : first;
+    if (line === undefined) return [];
     const ids = line.ids.slice(line.next, line.next + most);
     line.next += ids.length;
     this.#size -= ids.length;
-    if (line.next >= line.ids.length) this.#lines.delete(key);
+    if (line.next >= line.ids.length) this.#end(line);
     return ids;
   }
 
   clear(): void {
+    this.#ownNode = newLine("", 0);
     this.#lines.clear();
+    this.#ofServices.clear();
     this.#size = 0;
   }
+
+  #lineOf(task: Task): Line {
+    const { serviceId, nodeId } = task;
+    if (nodeId !== "") return this.#ownNode;
+    const version = task.specVersion?.index ?? 0;
+    const known = this.#ofServices.get(serviceId)?.get(version);
+    if (known !== undefined) return known;
+    const line = newLine(serviceId, version);
+    this.#lines.add(line);
+    // A task of no service is a group of its own.
+    if (serviceId === "") return line;
+    const versions = this.#ofServices.get(serviceId) ?? new Map<number, Line>();
+    this.#ofServices.set(serviceId, versions.set(version, line));
+    return line;
+  }
+
+  #end(line: Line): void {
+    if (line === this.#ownNode) {
+      this.#ownNode = newLine("", 0);
+      return;
+    }
+    this.#lines.delete(line);
+    const versions = this.#ofServices.get(line.serviceId);
+    versions?.delete(line.version);
+    if (versions?.size === 0) this.#ofServices.delete(line.serviceId);
+  }
+}
+
+function newLine(serviceId: string, version: number): Line {
+  return { serviceId, version, ids: [], next: 0 };
 }

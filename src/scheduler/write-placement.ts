@@ -53,14 +53,17 @@ function statusOf(
   err: string,
   now: Timestamp,
 ): Task["status"] {
-  const change = { state, message, err, timestamp: now };
-  if (task.status !== null) return { ...task.status, ...change };
+  // Each field by name: to spread a second object takes V8 longer than all the rest of this.
+  if (task.status !== null) return { ...task.status, state, message, err, timestamp: now };
   return {
     container: null,
     portStatus: null,
     appliedBy: "",
     appliedAt: null,
     runningAt: null,
-    ...change,
+    state,
+    message,
+    err,
+    timestamp: now,
   };
 }

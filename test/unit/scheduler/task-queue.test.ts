@@ -26,6 +26,22 @@ describe("TaskQueue", () => {
     assert.equal(queue.size, 0);
   });
 
+  it("keeps versions of a service apart, and tasks of no service", () => {
+    const queue = new TaskQueue();
+    const add = (id: string, serviceId: string, index: number) =>
+      queue.add(aTask({ id, serviceId, nodeId: "", specVersion: { index } }));
+    add("t1", "a", 1);
+    add("t2", "b", 1);
+    add("t3", "a", 2);
+    add("t4", "", 1);
+    add("t5", "", 1);
+    add("t6", "a", 1);
+    const portions = Array.from({ length: 6 }, () => queue.take(9));
+    assert.deepEqual(portions, [["t1", "t6"], ["t2"], ["t3"], ["t4"], ["t5"], []]);
+    add("t7", "a", 1);
+    assert.deepEqual(queue.take(9), ["t7"]);
+  });
+
   it("gives out first those that can go to one node only", () => {
     const queue = new TaskQueue();
     queue.add(waiting("t1", "a"));
