@@ -21,6 +21,8 @@ const debounceMaxMs = 100;
 /** The rest of the 10 ms that a stretch may take is left to garbage collections, which come with many new objects. */
 const sliceMs = 2;
 const portionTasks = 100;
+/** As many as the store puts into one entry. */
+const commitTasks = 50;
 /** Asking the time takes as long as reading a task. */
 const readTasks = 16;
 /** A pass that is older begins anew when nodes are no longer as they were at its start. */
@@ -170,7 +172,7 @@ export class SchedulerLoop {
     let placements: Placements[] = [];
     while (!this.#stopping.signal.aborted) {
       if (slice.isTimeUp()) {
-        await this.#commit(placements);
+        await this.#commit(placements, slice);
         placements = [];
         await slice.pause();
       }
@@ -182,7 +184,7 @@ export class SchedulerLoop {
       for (const _ of pass.prepare(portion)) if (slice.isTimeUp()) await slice.pause();
       placements.push(placePortion(pass, portion));
     }
-    if (!this.#stopping.signal.aborted) await this.#commit(placements);
+    if (!this.#stopping.signal.aborted) await this.#commit(placements, slice);
   }
 
   /** The tasks that are still to be placed; each is taken in hand once, however often it was queued. */
@@ -217,8 +219,13 @@ export class SchedulerLoop {
     return false;
   }
 
-  async #commit(placements: readonly Placements[]): Promise<void> {
-    await this.#deps.store.batch(this.#changesOf(placements));
+  /** One entry at a time: making one is a stretch of its own, apart from placing and from applying the one before. */
+  async #commit(placements: readonly Placements[], slice: Slice): Promise<void> {
+    const changes = [...this.#changesOf(placements)];
+    for (let from = 0; from < changes.length; from += commitTasks) {
+      if (from > 0 || slice.isTimeUp()) await slice.pause();
+      await this.#deps.store.batch(changes.slice(from, from + commitTasks));
+    }
     this.#open.clear();
   }
 
