@@ -153,21 +153,22 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 }
 
-/** The same bytes, in pieces that are neither empty nor very small; a larger one stays as it is. */
-async function* inFrames(
-  chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, void> {
-  let parts: Uint8Array[] = [];
-  let bytes = 0;
+/** The same bytes in pieces of one size but for the last; each to be used before the next, as they share their memory. */
+async function* inFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, void> {
+  const frame = Buffer.allocUnsafe(frameBytes);
+  let filled = 0;
   for await (const chunk of chunks) {
-    parts.push(chunk);
-    bytes += chunk.length;
-    if (bytes < frameBytes) continue;
-    yield Buffer.concat(parts);
-    parts = [];
-    bytes = 0;
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + frameBytes - filled);
+      frame.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      if (filled < frameBytes) continue;
+      yield frame;
+      filled = 0;
+    }
   }
-  if (bytes > 0) yield Buffer.concat(parts);
+  if (filled > 0) yield frame.subarray(0, filled);
 }
 
 function nameOf({ index, term }: SnapshotInfo): string {

@@ -28,7 +28,7 @@ export class SnapshotFileWriter {
   }
 
   async start(metadata: Uint8Array): Promise<void> {
-    await writeAll(this.#file, magic);
+    await writeAll(this.#file, [magic]);
     await this.write(metadata);
   }
 
@@ -45,7 +45,7 @@ export class SnapshotFileWriter {
     this.#count += 1;
     const header = Buffer.alloc(4);
     header.writeUInt32BE(sealed.length + (isLast ? lastBit : 0));
-    await writeAll(this.#file, Buffer.concat([header, sealed]));
+    await writeAll(this.#file, [header, sealed]);
   }
 }
 
@@ -54,7 +54,12 @@ export class SnapshotFileReader {
   readonly #file: FileHandle;
   readonly #name: string;
   readonly #seal: Seal;
-  #buffer: Buffer = Buffer.alloc(0);
+  /** Read into again and again: a new one each time is memory that only a full collection gives back. */
+  #memory: Buffer = Buffer.alloc(0);
+  /** The part of it that was read and not taken yet. */
+  #start = 0;
+  #end = 0;
+  /** Of the file, up to where it was read. */
   #offset = 0;
   #count = 0;
   #isPlain = false;
@@ -94,7 +99,7 @@ export class SnapshotFileReader {
   /** Walks over the remaining frames without reading them, and tells how many bytes they hold. */
   async restBytes(): Promise<number> {
     const { size } = await this.#file.stat();
-    let at = this.#offset - this.#buffer.length;
+    let at = this.#offset - (this.#end - this.#start);
     let sum = 0;
     const header = Buffer.alloc(this.#isPlain ? 8 : 4);
     for (let isLast = false; !isLast; ) {
@@ -136,24 +141,36 @@ export class SnapshotFileReader {
       if (crc !== this.#total) throw damagedFile(this.#name);
       return undefined;
     }
-    const bytes = await this.#take(length);
+    const bytes = Buffer.from(await this.#take(length));
     if (crc32(bytes) !== crc) throw damagedFile(this.#name);
     if (this.#count > 0) this.#total = crc32(bytes, this.#total);
     this.#count += 1;
     return bytes;
   }
 
+  /** The next bytes, to be used before the ones after them are taken. */
   async #take(count: number): Promise<Buffer> {
-    while (this.#buffer.length < count) {
-      const chunk = Buffer.allocUnsafe(Math.max(readBytes, count - this.#buffer.length));
-      const { bytesRead } = await this.#file.read(chunk, 0, chunk.length, this.#offset);
+    while (this.#end - this.#start < count) {
+      this.#makeRoom(count);
+      const room = this.#memory.length - this.#end;
+      const { bytesRead } = await this.#file.read(this.#memory, this.#end, room, this.#offset);
       if (bytesRead === 0) throw damagedFile(this.#name);
       this.#offset += bytesRead;
-      this.#buffer = Buffer.concat([this.#buffer, chunk.subarray(0, bytesRead)]);
+      this.#end += bytesRead;
     }
-    const taken = this.#buffer.subarray(0, count);
-    this.#buffer = this.#buffer.subarray(count);
+    const taken = this.#memory.subarray(this.#start, this.#start + count);
+    this.#start += count;
     return taken;
+  }
+
+  #makeRoom(count: number): void {
+    const rest = this.#memory.subarray(this.#start, this.#end);
+    const memory =
+      count <= this.#memory.length ? this.#memory : Buffer.allocUnsafe(Math.max(readBytes, count));
+    memory.set(rest); // also where the two overlap
+    this.#memory = memory;
+    this.#end = rest.length;
+    this.#start = 0;
   }
 }
 
@@ -179,10 +196,20 @@ function contextOf(name: string, count: number, isLast: boolean): Buffer {
 }
 
 // A full disk may take a part only, and says so in the count.
-async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
-  let rest = bytes;
+async function writeAll(file: FileHandle, pieces: readonly Buffer[]): Promise<void> {
+  let rest = [...pieces];
   while (rest.length > 0) {
-    const { bytesWritten } = await file.write(rest);
-    rest = rest.subarray(bytesWritten);
+    const { bytesWritten } = await file.writev(rest);
+    rest = behind(rest, bytesWritten);
   }
+}
+
+function behind(pieces: readonly Buffer[], count: number): Buffer[] {
+  let over = count;
+  const rest: Buffer[] = [];
+  for (const piece of pieces) {
+    if (over < piece.length) rest.push(piece.subarray(over));
+    over = Math.max(0, over - piece.length);
+  }
+  return rest;
 }
