@@ -67,7 +67,11 @@ function makeLocalNode(deps: BackendDeps): LocalNode {
     restoreSwarm: (options, file) => swarm.restore(options, file),
     unlockSwarm: (key) => swarm.unlock(key),
     unlockKey: () => managerOf(swarm).unlockKey(),
-    images: new NodeImages({ images: host.images, events }),
+    images: new NodeImages({
+      images: host.images,
+      events,
+      registries: { insecureRegistries: config.insecureRegistries, clock },
+    }),
     containers: new NodeContainers({
       runtime: host.runtime,
       images: host.images,

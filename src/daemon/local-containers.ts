@@ -215,6 +215,10 @@ export class NodeContainers implements LocalContainers {
     return await this.#files.read(id, path, signal);
   }
 
+  async exportFiles(id: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    return await this.#files.export(id, signal);
+  }
+
   async writeArchive(
     id: string,
     path: string,

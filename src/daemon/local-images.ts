@@ -13,15 +13,23 @@ import type {
 } from "../rest/backend/images.ts";
 import { imageHistory } from "./image-history.ts";
 import type { LocalEvents } from "./local-events.ts";
+import { loginToRegistry, type RegistryLoginDeps } from "./registry-login.ts";
 
 /** The node's images as REST shows them; changes become events. */
 export class NodeImages implements LocalImages {
   readonly #images: ImageStore;
   readonly #events: LocalEvents;
 
-  constructor(deps: { images: ImageStore; events: LocalEvents }) {
+  readonly #registries: RegistryLoginDeps;
+
+  constructor(deps: { images: ImageStore; events: LocalEvents; registries: RegistryLoginDeps }) {
     this.#images = deps.images;
     this.#events = deps.events;
+    this.#registries = deps.registries;
+  }
+
+  async login(auth: RegistryAuth, signal: AbortSignal): Promise<void> {
+    await loginToRegistry(auth, signal, this.#registries);
   }
 
   async list(): Promise<readonly ImageData[]> {

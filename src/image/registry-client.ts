@@ -4,8 +4,9 @@ import { Backoff } from "../base/backoff.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import { ClusterError, isClusterError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
+import { isInsecureRegistry } from "./insecure-registry.ts";
 import { type Descriptor, manifestMediaTypes } from "./manifest.ts";
-import { isLoopbackRegistry, type Reference, registryHost } from "./reference.ts";
+import { type Reference, registryHost } from "./reference.ts";
 import {
   basicAuthorization,
   type Challenge,
@@ -19,7 +20,7 @@ const redirectsMax = 5;
 
 export interface RegistryClientOptions {
   readonly auth?: RegistryAuth;
-  /** "host:port" of registries that are spoken to without TLS; those on this machine always are. */
+  /** "host:port" or subnets of registries that are spoken to without TLS; those on this machine always are. */
   readonly insecureRegistries: readonly string[];
   readonly signal?: AbortSignal;
 }
@@ -50,7 +51,7 @@ export class RegistryClient {
     this.#options = options;
     this.#deps = deps;
     const { registry, repository } = reference;
-    const plain = isLoopbackRegistry(registry) || options.insecureRegistries.includes(registry);
+    const plain = isInsecureRegistry(registry, options.insecureRegistries);
     const scheme = plain ? "http" : "https";
     this.#base = new URL(`${scheme}://${registryHost(registry)}/v2/${repository}/`);
   }

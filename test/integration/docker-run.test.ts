@@ -331,6 +331,11 @@ describe(`docker run and its relatives, by the stock docker CLI${title}`, functi
     assert.equal(await run("exec", "server", "cat", "/tmp/in.txt"), "copied");
     assert.match(await run("diff", "server"), /^A \/tmp\/in\.txt$/m);
     await run("stop", "-t", "0", "server");
+    const archive = join(folder, "all.tar");
+    await run("export", "-o", archive, "server");
+    const exported = spawnSync("tar", ["tf", archive], { encoding: "utf8" }).stdout;
+    assert.match(exported, /^\.\/tmp\/in\.txt$/m);
+    assert.doesNotMatch(exported, /^\.\/(?:proc\/.|data\/f)/m);
     await run("cp", "server:/data/f", join(folder, "out.txt"));
     assert.equal(await readFile(join(folder, "out.txt"), "utf8"), "kept\n");
     await run("rm", "-v", "server");
@@ -367,5 +372,20 @@ describe(`docker run and its relatives, by the stock docker CLI${title}`, functi
     await run("rm", "-f", "on", "always");
     assert.match(await run("container", "prune", "-f"), /Deleted Containers:/);
     assert.deepEqual(await names(), []);
+  });
+
+  it("attaches to what a task of the swarm writes", async () => {
+    await run("swarm", "init", "--advertise-addr", daemon.host.ip);
+    const script = "sleep 5; echo last";
+    const flags = ["-d", "-q", "--no-resolve-image", "--restart-condition", "none"];
+    await run("service", "create", ...flags, "--name", "t", image, "sh", "-c", script);
+    const id = await until("the task's container", 20_000, async () => {
+      return (
+        (await run("ps", "-q", "--filter", "status=running", "--filter", "is-task=true")) ||
+        undefined
+      );
+    });
+    assert.equal(await run("attach", "--no-stdin", id), "last");
+    await run("swarm", "leave", "--force");
   });
 });

@@ -14,13 +14,14 @@ import {
   printList,
   removeEach,
 } from "../session.ts";
-import { parseLabels } from "../values.ts";
+import { invalid, parseLabels } from "../values.ts";
 
 type Noun = "secret" | "config";
 
 interface CreateOptions {
   label?: string[];
   templateDriver?: string;
+  driver?: string;
 }
 
 interface ListOptions {
@@ -50,8 +51,10 @@ export function addConfigCommands(program: Command, open: OpenSession): void {
 function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession): void {
   const command = program.command(noun).description(`Manage ${noun}s`);
   const path = `/${noun}s`;
-  command
-    .command("create")
+  const create = command.command("create");
+  // No daemon of ours has such a driver; it says so, and a dockerd may have one.
+  if (noun === "secret") create.option("-d, --driver <driver>", "where the secret comes from");
+  create
     .description(`Create a ${noun} from a file, or from standard input with "-"`)
     .argument("<name>")
     .argument("[file]", "file or -", "-")
@@ -59,10 +62,16 @@ function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession):
     .option("--template-driver <driver>", "golang: fill in placeholders as {{.Service.Name}}")
     .action(async (name: string, file: string, options: CreateOptions) => {
       const session = open();
-      const data = file === "-" ? await buffer(process.stdin) : await readFile(file);
+      const { driver } = options;
+      if (driver !== undefined && file !== "-") {
+        throw invalid("--driver", driver, "left out when there is a file: the driver has the data");
+      }
+      const given = file === "-" ? () => buffer(process.stdin) : () => readFile(file);
+      const data = driver === undefined ? await given() : Buffer.alloc(0);
       const body = {
         Name: name,
         Labels: parseLabels("--label", options.label ?? []),
+        ...(driver === undefined ? {} : { Driver: { Name: driver } }),
         Data: data.toString("base64"),
         ...(options.templateDriver === undefined
           ? {}

@@ -286,6 +286,8 @@ export interface LocalContainers {
   statPath?(id: string, path: string): Promise<PathStatData>;
   /** A tar of a file or folder. Absent: 501. */
   readArchive?(id: string, path: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** A tar of all its files, without what is mounted among them. Absent: 501. */
+  exportFiles?(id: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Unpacks a tar in a folder. Absent: 501. NOT_FOUND; INVALID_ARGUMENT for what is no tar; PERMISSION_DENIED when it is read-only. */
   writeArchive?(
     id: string,

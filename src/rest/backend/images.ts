@@ -119,6 +119,8 @@ export interface LocalImages {
   ): Promise<{ readonly untagged: readonly string[]; readonly deleted: readonly string[] }>;
   /** A `docker save` archive. NOT_FOUND when one of them is not here. */
   save(references: readonly string[]): Promise<Readable>;
+  /** Asks the registry of `auth` whether it knows who this is. UNAUTHENTICATED, UNAVAILABLE. */
+  login?(auth: RegistryAuth, signal: AbortSignal): Promise<void>;
   /** Asks the registry. NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE. */
   resolveDigest(
     reference: string,

@@ -6,11 +6,12 @@ import { param, type RestContext, type RestRequest, type Route } from "../http/r
 import { goFileMode } from "../translate/file-mode.ts";
 import { findContainer } from "./find-container.ts";
 
-/** /containers/{id}/archive: files in and out of containers (`docker cp`) */
+/** /containers/{id}/archive and /export: files in and out of containers (`docker cp`, `docker export`) */
 export const containerArchiveRoutes: readonly Route[] = [
   { method: "HEAD", pattern: "/containers/{id}/archive", handler: stat },
   { method: "GET", pattern: "/containers/{id}/archive", handler: read },
   { method: "PUT", pattern: "/containers/{id}/archive", handler: write },
+  { method: "GET", pattern: "/containers/{id}/export", handler: exportAll },
 ];
 
 async function stat(request: RestRequest, context: RestContext): Promise<Reply> {
@@ -35,6 +36,18 @@ async function read(request: RestRequest, context: RestContext): Promise<Reply> 
     contentType: "application/x-tar",
     headers: statHeader(found),
     chunks: await containers.readArchive(container.id, path, request.signal),
+  };
+}
+
+async function exportAll(request: RestRequest, context: RestContext): Promise<Reply> {
+  const { containers } = context.backend.node;
+  const container = await findContainer(context, param(request, "id"));
+  if (containers.exportFiles === undefined) throw notImplemented("GET /containers/{id}/export");
+  return {
+    kind: "stream",
+    status: 200,
+    contentType: "application/octet-stream",
+    chunks: await containers.exportFiles(container.id, request.signal),
   };
 }
 

@@ -45,12 +45,7 @@ export const containerRoutes: readonly Route[] = [
   { method: "POST", pattern: "/containers/{id}/wait", handler: wait },
   { method: "POST", pattern: "/containers/{id}/attach", handler: attach },
   { method: "DELETE", pattern: "/containers/{id}", handler: remove },
-  ...[
-    "GET /containers/{id}/export",
-    "GET /containers/{id}/attach/ws",
-    "POST /commit",
-    "POST /build",
-  ].map(missing),
+  ...["GET /containers/{id}/attach/ws", "POST /commit", "POST /build"].map(missing),
 ];
 
 async function list(request: RestRequest, context: RestContext): Promise<Reply> {

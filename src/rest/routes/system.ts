@@ -5,11 +5,13 @@ import type { VolumeData } from "../backend/volumes.ts";
 import type { LocalNode } from "../backend.ts";
 import { apiVersionMax, apiVersionMin, apiVersionText } from "../http/api-version.ts";
 import { readJson } from "../http/body.ts";
+import { notImplemented } from "../http/http-error.ts";
 import { ok, type Reply } from "../http/reply.ts";
 import type { RestContext, RestRequest, Route } from "../http/request.ts";
 import { containerSummaryJson } from "../translate/container.ts";
 import { imageSummaryJson } from "../translate/image.ts";
 import { layersSize, sharedSizes } from "../translate/image-sizes.ts";
+import { JsonObject } from "../translate/json-object.ts";
 import { noFilters } from "../translate/list-filters.ts";
 import { infoJson, swarmHeader, versionJson } from "../translate/system.ts";
 import { volumeJson } from "../translate/volume.ts";
@@ -95,9 +97,18 @@ async function clusterParts(
   }
 }
 
-// Credentials are checked by the registry when an image is pulled: this only keeps the client going.
-async function auth(request: RestRequest): Promise<Reply> {
-  await readJson(request);
+// The registry says whether it takes the credentials; the client keeps them.
+async function auth(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+  const object = new JsonObject(await readJson(request));
+  const { images } = backend.node;
+  if (images.login === undefined) throw notImplemented("POST /auth");
+  const credentials = {
+    username: object.text("username"),
+    password: object.text("password"),
+    identityToken: object.text("identitytoken"),
+    serverAddress: object.text("serveraddress", "docker.io"),
+  };
+  await images.login(credentials, request.signal);
   return ok({ Status: "Login Succeeded", IdentityToken: "" });
 }
 

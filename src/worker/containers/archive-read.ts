@@ -11,12 +11,13 @@ const changedExitCode = 1;
 
 /**
  * A tar of a file or folder, whose entries are named from the path's last part on. Symbolic links are packed as links. NOT_FOUND.
- * `tar` reads below an opened folder and follows no link, so nothing outside is reached.
+ * Without `mounts` what is mounted below is left out. `tar` reads below an opened folder and follows no link, so nothing outside is reached.
  */
 export function readArchive(
   { root, path }: RootedPath,
   given: string,
   signal: AbortSignal,
+  { mounts = true }: { readonly mounts?: boolean } = {},
 ): AsyncIterable<Uint8Array> {
   const open = (name: string, flags: number): number => {
     const fd = openInRoot(root, name, flags | openPathOnly);
@@ -29,6 +30,7 @@ export function readArchive(
   const base = posix.basename(path);
   const name = posix.basename(posix.resolve("/", given)) || ".";
   const args = [
+    ...(mounts ? [] : ["--one-file-system"]),
     ...["--numeric-owner", "-C", `/proc/${process.pid}/fd/${from}`],
     ...["--transform", renaming(isFolder ? "." : base, name), "-cf", "-", "--"],
     isFolder ? "." : base,

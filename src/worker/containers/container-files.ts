@@ -23,6 +23,12 @@ export class ContainerFiles {
     return readArchive(await rootedPath(this.#runtime, id, path), path, signal);
   }
 
+  /** All of it but what is mounted in it. */
+  async export(id: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const root = await rootedPath(this.#runtime, id, "/");
+    return readArchive(root, "/", signal, { mounts: false });
+  }
+
   /** See `writeArchive`. */
   async write(
     id: string,

@@ -267,6 +267,7 @@ function fileObjectRows(noun: "secret" | "config"): Record<string, OtherRows> {
       rest: ["s1", "/etc/hostname"],
       rows: {
         "--label": label,
+        ...(noun === "secret" ? { "--driver": [bad("--driver", "vault", "left out")] } : {}),
         "--template-driver": [bad("--template-driver", "jinja", "use golang", "daemon")],
       },
     },
