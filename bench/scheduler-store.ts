@@ -15,6 +15,10 @@ const batchTasks = 50;
 export class PlainStore implements PlacementStore {
   readonly nodes = new Map<string, Node>();
   readonly tasks = new Map<string, Task>();
+  readonly #tables: { readonly [K in TableName]?: Map<string, ObjectOf[K]> } = {
+    node: this.nodes,
+    task: this.tasks,
+  };
   readonly #tasksOfNode = new Map<string, Task[]>();
   readonly #listeners = new Set<StoreListener>();
 
@@ -68,11 +72,7 @@ export class PlainStore implements PlacementStore {
   }
 
   #table<T extends TableName>(table: T): Map<string, ObjectOf[T]> {
-    const tables: { readonly [K in TableName]?: Map<string, ObjectOf[K]> } = {
-      node: this.nodes,
-      task: this.tasks,
-    };
-    const found: Map<string, ObjectOf[T]> | undefined = tables[table];
+    const found: Map<string, ObjectOf[T]> | undefined = this.#tables[table];
     if (found === undefined) throw new Error(`the scheduler has no business with ${table}`);
     return found;
   }

@@ -21,8 +21,9 @@ const debounceMaxMs = 100;
 /** The rest of the 10 ms that a stretch may take is left to garbage collections, which come with many new objects. */
 const sliceMs = 2;
 const portionTasks = 100;
-/** As many as the store puts into one entry. */
-const commitTasks = 50;
+/** As many as the store puts into one entry; at first fewer, since code that V8 has not compiled takes ten times as long. */
+const entryTasks = 50;
+const firstEntryTasks = 10;
 /** Asking the time takes as long as reading a task. */
 const readTasks = 16;
 /** A pass that is older begins anew when nodes are no longer as they were at its start. */
@@ -47,6 +48,7 @@ export class SchedulerLoop {
   #unread: Iterator<Task>[] = [];
   /** Taken from the queue, and nothing written about them yet. */
   readonly #open = new Set<string>();
+  #entryTasks = firstEntryTasks;
   /** Tasks that did not fit; tried again when nodes change or room is made. */
   #waiting = new IdSet();
   #roomMade = false;
@@ -222,9 +224,11 @@ export class SchedulerLoop {
   /** One entry at a time: making one is a stretch of its own, apart from placing and from applying the one before. */
   async #commit(placements: readonly Placements[], slice: Slice): Promise<void> {
     const changes = [...this.#changesOf(placements)];
-    for (let from = 0; from < changes.length; from += commitTasks) {
+    for (let from = 0, to = 0; from < changes.length; from = to) {
       if (from > 0 || slice.isTimeUp()) await slice.pause();
-      await this.#deps.store.batch(changes.slice(from, from + commitTasks));
+      to = from + this.#entryTasks;
+      await this.#deps.store.batch(changes.slice(from, to));
+      this.#entryTasks = Math.min(this.#entryTasks * 2, entryTasks);
     }
     this.#open.clear();
   }
