@@ -119,6 +119,19 @@ describe("rest node routes", () => {
     assert.equal(await run({}, { ConsoleSize: [-1, 5] }), 400);
   });
 
+  it("lists no ports of a container that does not run", async () => {
+    const { request, backend } = restBench();
+    const ports = async () =>
+      ((await request("GET", "/containers/json?all=1")).json() as { Ports: object[] }[]).map(
+        ({ Ports }) => Ports.length,
+      );
+    assert.deepEqual(await ports(), [1]);
+    const [container] = backend.containers;
+    assert.ok(container !== undefined);
+    backend.containers[0] = { ...container, state: "exited", pid: 0 };
+    assert.deepEqual(await ports(), [0]);
+  });
+
   it("lists, filters and acts on containers", async () => {
     const { request, backend } = restBench();
     const list = async (query: string) =>

@@ -9,7 +9,8 @@ export type ResolveImage = "always" | "changed" | "never";
 
 /**
  * The specs with digests for tags, as `docker stack deploy --resolve-image` says. An image that the compose file does not change stays
- * the one that runs, with "changed" and "never", and when the registry cannot tell.
+ * the one that runs, with "changed" and "never", and when the registry cannot tell. Each image is asked for once, so services that
+ * share one get the same.
  */
 export async function resolveImages(
   session: Session,
@@ -18,6 +19,7 @@ export async function resolveImages(
   when: ResolveImage,
 ): Promise<ServiceSpecJson[]> {
   const resolved: ServiceSpecJson[] = [];
+  const asked = new Map<string, ServiceSpecJson>();
   for (const spec of specs) {
     const present = services.find((service) => service.Spec.Name === spec.Name)?.Spec;
     const image = spec.TaskTemplate.ContainerSpec?.Image ?? "";
@@ -26,7 +28,12 @@ export async function resolveImages(
       resolved.push(isSame ? withImageOf(spec, present) : spec);
       continue;
     }
-    const pinned = await pinImage(session, spec, await registryAuthHeaders(image));
+    const before = asked.get(image);
+    const pinned =
+      before === undefined
+        ? await pinImage(session, spec, await registryAuthHeaders(image))
+        : withImageOf(spec, before);
+    asked.set(image, pinned);
     const unknown = pinned.TaskTemplate.ContainerSpec?.Image === image;
     resolved.push(unknown && isSame ? withImageOf(spec, present) : pinned);
   }
