@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import { constants, monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
 import { systemClock } from "../src/base/clock.ts";
 import { silentLogger } from "../src/base/log.ts";
 import type { ServiceInput } from "../src/gen/skep/Service.ts";
@@ -34,11 +34,21 @@ const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
 const stretches = new StretchWatch();
 stretches.start();
+let fullCollections = 0;
+new PerformanceObserver((list) => {
+  fullCollections += list.getEntries().filter(isFullCollection).length;
+}).observe({ entryTypes: ["gc"] });
 process.on("message", (request: MemberRequest) => {
   if (request.kind === "fill") void fill(request.services, request.tasks);
   else if (request.kind === "report") report(request.restartsStretches === true);
 });
 tell({ kind: "ready" });
+
+function isFullCollection(entry: object): boolean {
+  const detail: unknown = "detail" in entry ? entry.detail : undefined;
+  if (typeof detail !== "object" || detail === null || !("kind" in detail)) return false;
+  return detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+}
 
 function report(restartsStretches: boolean): void {
   const { applied, voters } = node.status();
@@ -52,10 +62,12 @@ function report(restartsStretches: boolean): void {
     stretchCpuMaxMs: stretches.longestMs,
     eventLoopP99Ms: delay.percentile(99) / 1e6,
     heapUsedBytes: process.memoryUsage().heapUsed,
+    fullCollections,
   });
   if (!restartsStretches) return;
   delay.reset();
   stretches.restart();
+  fullCollections = 0;
 }
 
 async function fill(services: number, tasks: number): Promise<void> {

@@ -83,6 +83,13 @@ async function measure(group: MemberGroup, hosts: readonly TestHost[]): Promise<
   await caughtUp(follower, filling.applied);
 
   await leader.ask({ kind: "report", restartsStretches: true }, "report");
+  // All three write the snapshot that the filling made due.
+  const snapshotting = await load(clientHost, leader.self.address, 10_000);
+  print(`writes behind the filling: ${JSON.stringify(snapshotting)}`);
+  await until("the members have written their snapshots", minuteMs, () =>
+    group.members.every(({ host }) => !snapshotsOf(host).some((name) => name.endsWith(".tmp"))),
+  );
+  await leader.ask({ kind: "report", restartsStretches: true }, "report");
   const quiet = await load(clientHost, leader.self.address, 10_000);
   print(`writes on their own: ${JSON.stringify(quiet)}`);
   const alone = await leader.ask({ kind: "report", restartsStretches: true }, "report");
@@ -105,9 +112,11 @@ async function measure(group: MemberGroup, hosts: readonly TestHost[]): Promise<
   return [
     { what: "objects", value: filling.objects, unit: "" },
     { what: "newest snapshot", value: snapshotMegabytes(joinHost), unit: "MB" },
+    { what: "writes while snapshots are written, p99", value: snapshotting.p99Ms, unit: "ms" },
     { what: "writes on their own, p99", value: quiet.p99Ms, unit: "ms" },
     { what: "a manager joins and is caught up", value: joiner.seconds, unit: "s", atMost: 30 },
     { what: "200 writes/s meanwhile, p99", value: joining.p99Ms, unit: "ms", atMost: 100 },
+    { what: "of it, late in the client itself, p99", value: joining.lateP99Ms, unit: "ms" },
     { what: "200 writes/s meanwhile, failed", value: joining.errors, unit: "", atMost: 0 },
     {
       what: "leader's event loop, longest stretch, writes only",
@@ -182,9 +191,18 @@ function residentMegabytes(pid: number): number {
   return (Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024) / 1e6;
 }
 
+function snapshotsOf(host: TestHost): string[] {
+  return readdirSync(snapshotFolder(host));
+}
+
+function snapshotFolder(host: TestHost): string {
+  return joinPath(host.stateDir, "raft", "snapshots");
+}
+
 function snapshotMegabytes(host: TestHost): number {
-  const folder = joinPath(host.stateDir, "raft", "snapshots");
-  const sizes = readdirSync(folder).map((name) => statSync(joinPath(folder, name)).size);
+  const sizes = snapshotsOf(host).map(
+    (name) => statSync(joinPath(snapshotFolder(host), name)).size,
+  );
   return Math.max(0, ...sizes) / 1e6;
 }
 

@@ -51,6 +51,8 @@ export interface MemberReport {
   readonly stretchCpuMaxMs: number;
   readonly eventLoopP99Ms: number;
   readonly heapUsedBytes: number;
+  /** Collections of the whole heap, since that report too. */
+  readonly fullCollections: number;
 }
 
 /**

@@ -25,6 +25,8 @@ export interface LoadResult {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** How late writes with a time of their own began though their client waited for nothing: its process was not given a core in time. */
+  readonly lateP99Ms: number;
   readonly errors: number;
   /** Writes in all, warm-up included. */
   readonly total: number;
@@ -48,6 +50,7 @@ async function load(): Promise<LoadResult> {
   const start = begin + options.warmUpMs;
   const end = start + options.durationMs;
   const latencies: number[] = [];
+  const lateness: number[] = [];
   let errors = 0;
   let total = 0;
   const value = Buffer.alloc(valueBytes, "v");
@@ -55,11 +58,13 @@ async function load(): Promise<LoadResult> {
     const client = must(connections[number % connections.length], "a connection");
     for (let turn = number; ; turn += options.clients) {
       const due = options.rate === undefined ? 0 : begin + (turn * 1000) / options.rate;
-      if (due > performance.now()) await sleep(due - performance.now());
+      const isFree = due > performance.now();
+      if (isFree) await sleep(due - performance.now());
       const key = Buffer.from(`key${String(turn % keys).padStart(5, "0")}`);
       // A write that could not begin in time has waited too.
       const from = due === 0 ? performance.now() : due;
       if (from >= end) return;
+      if (isFree && from >= start) lateness.push(performance.now() - due);
       const done = await put(client, key, value);
       const to = performance.now();
       total += 1;
@@ -69,10 +74,14 @@ async function load(): Promise<LoadResult> {
     }
   };
   await Promise.all(Array.from({ length: options.clients }, (_, number) => one(number)));
-  latencies.sort((a, b) => a - b);
-  const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? 0;
   const perSecond = (latencies.length * 1000) / options.durationMs;
-  return { perSecond, p50Ms: at(0.5), p99Ms: at(0.99), errors, total };
+  const [p50Ms, p99Ms] = [percentile(latencies, 0.5), percentile(latencies, 0.99)];
+  return { perSecond, p50Ms, p99Ms, lateP99Ms: percentile(lateness, 0.99), errors, total };
+}
+
+function percentile(values: number[], share: number): number {
+  values.sort((a, b) => a - b);
+  return values[Math.floor(values.length * share)] ?? 0;
 }
 
 function put(client: Client, key: Buffer, value: Buffer): Promise<boolean> {
