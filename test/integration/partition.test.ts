@@ -79,6 +79,34 @@ describe("partitions and lost quorum", function () {
     });
   }
 
+  it("takes writes again within seconds when the leader's host is gone at once, without a word", async () => {
+    const leader = await cluster.leader();
+    const by = must(
+      cluster.managers.find((daemon) => daemon !== leader),
+      "another manager",
+    );
+    await leader.host.partition();
+    try {
+      const { ms } = await timed(() =>
+        until("a write is taken", 15_000, async () => {
+          const call = by.api("POST", "/services/create", spec("after-cut"), 1_000);
+          const { status } = await call.catch(() => ({ status: 0 }));
+          return status === 201 || status === 409;
+        }),
+      );
+      console.log(`      leader's host cut off → a write is acknowledged: ${Math.round(ms)} ms`);
+      assert.ok(ms < 6_000, `${ms} ms`);
+    } finally {
+      await leader.host.heal();
+    }
+    await until("the healed manager is reachable and ready", 20_000, async () => {
+      return (await nodesOf(by)).every(
+        ({ ManagerStatus, Status }) =>
+          Status.State === "ready" && ManagerStatus?.Reachability !== "unreachable",
+      );
+    });
+  });
+
   it("keeps workloads running without a quorum, and says that there is no leader", async () => {
     const before = pidsOf(await cluster.containersOf("web"));
     const [stopped, stoppedToo, last] = [
