@@ -162,13 +162,20 @@ export class KeyVault {
     });
   }
 
-  /** Forgets all data keys but the newest; the caller knows that nothing on disk needs them. */
-  async forgetOldDataKeys(): Promise<void> {
+  /** Id of the newest data key when there are others too. */
+  newestOfSeveralDataKeys(): number | undefined {
+    const keys = this.#ring?.keys ?? [];
+    return keys.length > 1 ? keys.at(-1)?.id : undefined;
+  }
+
+  /** Forgets the data keys that are older than the one of this id; the caller knows that nothing on disk needs them. */
+  async forgetDataKeysBefore(id: number): Promise<void> {
     await this.#mutex.run("", async () => {
       const ring = this.#ring;
-      if (ring === undefined || ring.keys.length === 1) return;
-      await this.#write(ring.keys.slice(-1));
-      ring.forgetOld();
+      const at = ring?.keys.findIndex((key) => key.id === id) ?? -1;
+      if (ring === undefined || at < 1) return;
+      await this.#write(ring.keys.slice(at));
+      ring.forgetBefore(id);
     });
   }
 

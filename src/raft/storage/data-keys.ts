@@ -63,9 +63,13 @@ export class DataKeys implements Seal {
     this.#objects.set(key.id, createSecretKey(key.key));
   }
 
-  /** Forgets all keys but the newest. The caller knows that nothing was sealed with the others. */
-  forgetOld(): void {
-    for (const { id } of this.#keys.splice(0, this.#keys.length - 1)) this.#objects.delete(id);
+  /** Forgets the keys that were added before the one of this id, if it is here. The caller knows that nothing was sealed with them. */
+  forgetBefore(id: number): void {
+    const count = Math.max(
+      0,
+      this.#keys.findIndex((key) => key.id === id),
+    );
+    for (const { id: old } of this.#keys.splice(0, count)) this.#objects.delete(old);
   }
 
   seal(plain: Uint8Array, context: Uint8Array): Buffer {

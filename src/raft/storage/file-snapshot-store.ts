@@ -18,6 +18,8 @@ export class FileSnapshotStore implements SnapshotStore {
   readonly #seal: Seal;
   readonly #log: Logger;
   #sequence = 0;
+  /** Files being written: their first parts may be sealed with a key that was the newest then. */
+  #saving = 0;
 
   private constructor(folder: string, seal: Seal, log: Logger) {
     this.#folder = folder;
@@ -38,7 +40,7 @@ export class FileSnapshotStore implements SnapshotStore {
     for (const name of await readdir(folder)) {
       if (name.endsWith(".tmp")) await unlink(join(folder, name));
     }
-    await store.#sealOldAnew();
+    await store.sealAnew();
     return store;
   }
 
@@ -48,6 +50,7 @@ export class FileSnapshotStore implements SnapshotStore {
     const path = join(this.#folder, name);
     const temporary = `${path}.${this.#sequence}.tmp`;
     let sizeBytes = 0;
+    this.#saving += 1;
     try {
       const file = await open(temporary, "wx", 0o600);
       try {
@@ -66,6 +69,8 @@ export class FileSnapshotStore implements SnapshotStore {
     } catch (error) {
       await unlink(temporary).catch(() => {});
       throw error;
+    } finally {
+      this.#saving -= 1;
     }
     await syncFolder(this.#folder);
     return { ...info, sizeBytes };
@@ -111,7 +116,12 @@ export class FileSnapshotStore implements SnapshotStore {
     await syncFolder(this.#folder);
   }
 
-  async #sealOldAnew(): Promise<void> {
+  /**
+   * Seals anew with the newest key what is in the clear or sealed with an older one. True when nothing is left that an older key is needed
+   * for; false when something cannot be read, or is being written.
+   */
+  async sealAnew(): Promise<boolean> {
+    let isDone = this.#saving === 0;
     for (const name of await this.#names()) {
       try {
         const old = await this.#inFile(name, async (reader) => {
@@ -122,9 +132,12 @@ export class FileSnapshotStore implements SnapshotStore {
       } catch (error) {
         // One that is damaged counts only if it is needed, and whoever needs it will say so.
         if (!(error instanceof ClusterError)) throw error;
+        if (error.code === "NOT_FOUND") continue; // pruned meanwhile
+        isDone = false;
         this.#log.error({ name, err: error }, "snapshot cannot be read");
       }
     }
+    return isDone;
   }
 
   async #names(): Promise<string[]> {

@@ -23,6 +23,8 @@ export interface LevelLogParts {
   readonly db: Pick<WriteAhead, "batch" | "close">;
   readonly mark: Pick<HighWaterMark, "set" | "close">;
   readonly contents: LogContents;
+  /** As `LevelLog.isSealedAnew`, of a log that begins with this entry; never when absent. */
+  readonly isSealedAnew?: (firstIndex: number) => Promise<boolean>;
 }
 
 const batchEntriesMax = 256;
@@ -40,6 +42,7 @@ export class LevelLog implements RaftStorage {
   readonly #db: LevelLogParts["db"];
   readonly #mark: LevelLogParts["mark"];
   readonly #seal: Seal;
+  readonly #isSealedAnew: LevelLogParts["isSealedAnew"];
   #loaded: LoadedLog | undefined;
   #meta: LogMeta;
   #hardState: HardState;
@@ -53,7 +56,8 @@ export class LevelLog implements RaftStorage {
   #failure: ClusterError | undefined;
 
   /** Over what is open already; `open` does both. */
-  constructor({ db, mark, contents }: LevelLogParts, seal: Seal) {
+  constructor({ db, mark, contents, isSealedAnew }: LevelLogParts, seal: Seal) {
+    this.#isSealedAnew = isSealedAnew;
     this.#db = db;
     this.#mark = mark;
     this.#seal = seal;
@@ -120,6 +124,14 @@ export class LevelLog implements RaftStorage {
     this.#terms = this.#terms.slice(count);
     this.#chains = this.#chains.slice(count);
     await this.#commit([this.#putMeta()]);
+  }
+
+  /**
+   * Whether everything on the disk that an opening would read is sealed with the newest key, also after a crash. Reads the whole log; it may
+   * be written meanwhile.
+   */
+  async isSealedAnew(): Promise<boolean> {
+    return (await this.#isSealedAnew?.(this.#meta.truncatedIndex + 1)) ?? false;
   }
 
   async close(): Promise<void> {

@@ -22,6 +22,7 @@ import { HighWaterMark } from "./high-water.ts";
 import { type LogFormat, readLogFormat, writeLogFormat } from "./log-format.ts";
 import { type LogContents, type LogDatabase, lastPlainKey, readLog } from "./log-reader.ts";
 import type { Seal } from "./seal.ts";
+import { isSealedAnew } from "./sealed-anew.ts";
 import { segmentPaths } from "./segment.ts";
 import { systemFiles } from "./segment-files.ts";
 import { WriteAhead } from "./write-ahead.ts";
@@ -33,6 +34,8 @@ export interface OpenedLog {
   readonly db: WriteAhead;
   readonly mark: HighWaterMark;
   readonly contents: LogContents;
+  /** As `LevelLog.isSealedAnew`, of a log that begins with this entry. */
+  readonly isSealedAnew: (firstIndex: number) => Promise<boolean>;
 }
 
 /** Opens, checks and brings to the newest format and key; errors as `LevelLog.open` says. */
@@ -56,7 +59,16 @@ export async function openLog(folder: string, seal: Seal): Promise<OpenedLog> {
     await db.clear({ gte: batchKey(0), lt: batchKey(kept) });
     await frozen.drop();
     const ahead = await WriteAhead.open(folder, db);
-    return { db: ahead, mark: await HighWaterMark.open(markPath), contents };
+    const database = db;
+    return {
+      db: ahead,
+      mark: await HighWaterMark.open(markPath),
+      contents,
+      isSealedAnew: async (firstIndex) => {
+        await ahead.flush();
+        return await isSealedAnew(database, seal, firstIndex);
+      },
+    };
   } catch (thrown) {
     const error = openError(thrown, folder);
     await db?.close();

@@ -178,14 +178,15 @@ function readMeta(
   return mayBePlain && isPlain(value) ? decodePlainMeta(value) : decodeMeta(value, seal);
 }
 
-// The batch that holds the entry, or the first after it.
-async function firstBatchKey(db: LogRecords, index: number): Promise<Buffer> {
+/** The key of the batch that holds the entry, or of the first after it. */
+export async function firstBatchKey(db: LogRecords, index: number): Promise<Buffer> {
   const range = { gte: batchKey(0), lte: batchKey(index), reverse: true, limit: 1 };
   const [key] = await db.keys(range).all();
   return key ?? batchKey(index);
 }
 
-async function* records(
+/** Keys and values of a range, a chunk at a time. */
+export async function* records(
   db: LogRecords,
   from: Buffer,
   to: Buffer,

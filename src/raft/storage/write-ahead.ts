@@ -69,6 +69,11 @@ export class WriteAhead {
     }
   }
 
+  /** Resolves when the database has, synced, all that was written before this call. */
+  async flush(): Promise<void> {
+    await this.#watched(this.#move());
+  }
+
   /** The database gets the rest, and is closed. */
   async close(): Promise<void> {
     const spare = await this.#spare.catch(() => undefined);

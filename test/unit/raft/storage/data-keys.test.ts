@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { must } from "../../../../src/base/assert.ts";
 import { isClusterError } from "../../../../src/base/errors.ts";
 import { systemRandom } from "../../../../src/base/random.ts";
 import { DataKeys, newDataKey, sealOverheadBytes } from "../../../../src/raft/storage/data-keys.ts";
@@ -53,7 +54,12 @@ describe("data keys", () => {
     const current = ring.seal(plain, context);
     assert.deepEqual([ring.isCurrent(old), ring.isCurrent(current)], [false, true]);
     assert.equal(ring.open(old, context).toString(), plain.toString());
-    ring.forgetOld();
+    const newest = must(ring.keys.at(-1), "a key").id;
+    ring.add(newDataKey(systemRandom));
+    ring.forgetBefore(1);
+    assert.equal(ring.keys.length, 3, "of a key that is not there");
+    ring.forgetBefore(newest);
+    assert.deepEqual([ring.keys.length, ring.keys[0]?.id], [2, newest]);
     assert.equal(ring.open(current, context).toString(), plain.toString());
     assert.throws(() => ring.open(old, context), /not among this manager's keys/);
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { must } from "../../../../src/base/assert.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { systemRandom } from "../../../../src/base/random.ts";
 import { DataKeys, newDataKey } from "../../../../src/raft/storage/data-keys.ts";
@@ -77,7 +78,7 @@ describe("raft's files of the first format", () => {
     assert.deepEqual(await read(), want);
     keys.add(newDataKey(systemRandom));
     assert.deepEqual(await read(), want);
-    keys.forgetOld();
+    keys.forgetBefore(must(keys.keys.at(-1), "a key").id);
     assert.equal(keys.keys.length, 1);
     assert.deepEqual(await read(), want);
   });
@@ -110,7 +111,7 @@ describe("raft's files of the first format", () => {
       }
     }
     assert.ok(crashes >= 5, `${crashes} crashes`);
-    keys.forgetOld();
+    keys.forgetBefore(must(keys.keys.at(-1), "a key").id);
     const opened = await LevelLog.open(path, { seal: keys });
     const { entries, truncated } = opened.load();
     await opened.close();
