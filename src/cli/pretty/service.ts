@@ -1,6 +1,8 @@
+import type { DriverJson } from "../../rest/wire/common.ts";
 import type {
   MountJson,
   ResourcesJson,
+  RestartPolicyJson,
   ServiceJson,
   TaskSpecJson,
   UpdateConfigJson,
@@ -30,6 +32,8 @@ export function prettyService(service: ServiceJson): string {
     ["Update", updateLines(Spec.UpdateConfig)],
     ["Rollback", updateLines(Spec.RollbackConfig)],
     ["Container", containerLines(Spec.TaskTemplate)],
+    ["Restart", restartLines(Spec.TaskTemplate.RestartPolicy)],
+    ["Log driver", driverText(Spec.TaskTemplate.LogDriver)],
     ["Limits", resourceLines(Spec.TaskTemplate.Resources?.Limits)],
     ["Reservations", resourceLines(Spec.TaskTemplate.Resources?.Reservations)],
     ["Networks", (Spec.TaskTemplate.Networks ?? []).map(({ Target = "" }) => Target).join(", ")],
@@ -81,6 +85,22 @@ function containerLines({ ContainerSpec: spec = {} }: TaskSpecJson): OutlineEntr
     ["User", spec.User],
     ["Hostname", spec.Hostname],
     ["Init", spec.Init],
+    ["Groups", (spec.Groups ?? []).join(", ")],
+    ["Hosts", (spec.Hosts ?? []).join(", ")],
+    ["DNS servers", (spec.DNSConfig?.Nameservers ?? []).join(", ")],
+    ["DNS search", (spec.DNSConfig?.Search ?? []).join(", ")],
+    ["DNS options", (spec.DNSConfig?.Options ?? []).join(", ")],
+    ["Capabilities added", (spec.CapabilityAdd ?? []).join(", ")],
+    ["Capabilities dropped", (spec.CapabilityDrop ?? []).join(", ")],
+    ["Sysctls", labelLines(spec.Sysctls ?? {})],
+    [
+      "Ulimits",
+      (spec.Ulimits ?? []).map(({ Name, Soft, Hard }) => `${Name}=${Soft}:${Hard}`).join(", "),
+    ],
+    ["Health check", (spec.Healthcheck?.Test ?? []).join(" ")],
+    ["Stop signal", spec.StopSignal],
+    ["Stop grace period", secondsText(spec.StopGracePeriod)],
+    ["Read only", spec.ReadOnly === true ? true : undefined],
     ["Mounts", (spec.Mounts ?? []).map(mountText).join(", ")],
     ["Secrets", (spec.Secrets ?? []).map(({ SecretName }) => SecretName).join(", ")],
     ["Configs", (spec.Configs ?? []).map(({ ConfigName }) => ConfigName).join(", ")],
@@ -97,7 +117,26 @@ function resourceLines(resources: ResourcesJson | undefined): OutlineEntry[] {
   if (NanoCPUs > 0) lines.push(["CPUs", NanoCPUs / 1e9]);
   if (MemoryBytes > 0) lines.push(["Memory", formatBytes(MemoryBytes)]);
   if (Pids > 0) lines.push(["Pids", Pids]);
+  for (const { DiscreteResourceSpec, NamedResourceSpec } of resources?.GenericResources ?? []) {
+    const resource = DiscreteResourceSpec ?? NamedResourceSpec;
+    if (resource !== undefined) lines.push([resource.Kind, resource.Value]);
+  }
   return lines;
+}
+
+function restartLines(policy: RestartPolicyJson | undefined): OutlineEntry[] {
+  return [
+    ["Condition", policy?.Condition],
+    ["Delay", secondsText(policy?.Delay)],
+    ["Max attempts", policy?.MaxAttempts || undefined],
+    ["Window", secondsText(policy?.Window || undefined)],
+  ];
+}
+
+function driverText(driver: DriverJson | undefined): string | undefined {
+  if (driver === undefined) return undefined;
+  const options = Object.entries(driver.Options ?? {}).map(([name, value]) => `${name}=${value}`);
+  return [driver.Name, ...options].join(" ");
 }
 
 function secondsText(nanoseconds: number | undefined): string | undefined {
