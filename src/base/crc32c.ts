@@ -12,6 +12,8 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
 /** CRC-32C (RFC 3720 appendix B.4), which LevelDB uses; `zlib` has only the other one. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const byte of bytes) crc = (table[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
+  for (let at = 0; at < bytes.length; at += 1) {
+    crc = (table[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0) ^ (crc >>> 8);
+  }
   return (crc ^ 0xffffffff) >>> 0;
 }
