@@ -4,6 +4,8 @@ export interface PacedDeps {
   readonly clock: Clock;
   /** Asked at each chunk: true = go on without rests. */
   readonly isUrgent: () => boolean;
+  /** Once aborted, there are no rests any more: one under way ends at once, as its timer would not keep the process alive. */
+  readonly stopping: AbortSignal;
 }
 
 /** Rests for so long as it worked, times this: a quarter of the time is worked. */
@@ -19,17 +21,20 @@ const restMinMs = 1;
  */
 export async function* paced(
   chunks: AsyncIterable<Uint8Array>,
-  { clock, isUrgent }: PacedDeps,
+  { clock, isUrgent, stopping }: PacedDeps,
 ): AsyncGenerator<Uint8Array, void, void> {
   let owedMs = 0;
   let fromMs = clock.monotonic();
   for await (const chunk of chunks) {
     yield chunk;
     const toMs = clock.monotonic();
-    owedMs = isUrgent() ? 0 : Math.min(restMaxMs, owedMs + (toMs - fromMs) * restPerWork);
+    owedMs =
+      isUrgent() || stopping.aborted
+        ? 0
+        : Math.min(restMaxMs, owedMs + (toMs - fromMs) * restPerWork);
     fromMs = toMs;
     if (owedMs < restMinMs) continue;
-    await sleep(clock, owedMs);
+    await sleep(clock, owedMs, stopping).catch(() => {});
     fromMs = clock.monotonic();
     owedMs = Math.max(0, owedMs - (fromMs - toMs));
   }

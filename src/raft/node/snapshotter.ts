@@ -42,7 +42,7 @@ export class Snapshotter {
   /** Data applied since the last snapshot. */
   #bytes = 0;
   #working: Promise<void> | undefined;
-  #isStopping = false;
+  readonly #stopping = new AbortController();
 
   constructor(options: SnapshotterOptions, deps: SnapshotterDeps, booted?: StoredSnapshot) {
     this.#options = options;
@@ -72,7 +72,7 @@ export class Snapshotter {
 
   /** Sends what `message` (MsgSnap) names; always reports. */
   async send(message: Message): Promise<void> {
-    const { snapshots, transport, clock, log, onSent } = this.#deps;
+    const { snapshots, transport, log, onSent } = this.#deps;
     const index = message.snapshot?.index ?? 0;
     const snapshot = this.#stored.get(index);
     let ok = false;
@@ -81,7 +81,7 @@ export class Snapshotter {
         throw new ClusterError("NOT_FOUND", `snapshot ${index} was replaced by a newer one`);
       }
       await transport.sendSnapshot(message, snapshot, () =>
-        paced(snapshots.read(snapshot), { clock, isUrgent: () => false }),
+        this.#paced(snapshots.read(snapshot), () => false),
       );
       ok = true;
       log.info({ to: message.to, index }, "sent a raft snapshot");
@@ -101,15 +101,18 @@ export class Snapshotter {
 
   /** Resolves when a snapshot that is being made is done. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort();
     await this.#working;
   }
 
   // Nobody waits for it, unless the log that it is to replace grows fast.
   #unhurried(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    const isUrgent = (): boolean =>
-      this.#isStopping || this.#bytes > this.#options.snapshotBytes / 2;
-    return paced(chunks, { clock: this.#deps.clock, isUrgent });
+    const isUrgent = (): boolean => this.#bytes > this.#options.snapshotBytes / 2;
+    return this.#paced(chunks, isUrgent);
+  }
+
+  #paced(chunks: AsyncIterable<Uint8Array>, isUrgent: () => boolean): AsyncIterable<Uint8Array> {
+    return paced(chunks, { clock: this.#deps.clock, isUrgent, stopping: this.#stopping.signal });
   }
 
   async #make(info: SnapshotInfo, chunks: AsyncIterable<Uint8Array>): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { paced } from "../../../../src/raft/node/paced.ts";
-import { FakeClock } from "../../../support/fake-clock.ts";
+import { FakeClock, settle } from "../../../support/fake-clock.ts";
 
 describe("paced chunks", () => {
   const cases: { name: string; workMs: number; isUrgent: boolean; wantTakenAfterMs: number[] }[] = [
@@ -32,8 +32,10 @@ describe("paced chunks", () => {
         }
       };
       const taken: number[] = [];
+      const stopping = new AbortController().signal;
+      const deps = { clock, isUrgent: () => isUrgent, stopping };
       const reading = (async () => {
-        for await (const [at = -1] of paced(working(), { clock, isUrgent: () => isUrgent })) {
+        for await (const [at = -1] of paced(working(), deps)) {
           taken.push(at);
         }
       })();
@@ -42,4 +44,25 @@ describe("paced chunks", () => {
       assert.deepEqual({ askedAtMs, taken }, { askedAtMs: wantTakenAfterMs, taken: [0, 1, 2] });
     });
   }
+
+  it("end their rest, and rest no more, when all stops", async () => {
+    const clock = new FakeClock();
+    const stop = new AbortController();
+    const working = async function* (): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < 3; at += 1) {
+        clock.advance(2);
+        yield Buffer.from([at]);
+      }
+    };
+    let taken = 0;
+    const deps = { clock, isUrgent: () => false, stopping: stop.signal };
+    const reading = (async () => {
+      for await (const _ of paced(working(), deps)) taken += 1;
+    })();
+    await settle();
+    assert.deepEqual({ taken, resting: clock.pending }, { taken: 1, resting: 1 });
+    stop.abort();
+    await reading;
+    assert.deepEqual({ taken, resting: clock.pending }, { taken: 3, resting: 0 });
+  });
 });
