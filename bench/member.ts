@@ -10,7 +10,7 @@ import { FileSnapshotStore } from "../src/raft/storage/file-snapshot-store.ts";
 import { LevelLog } from "../src/raft/storage/level-log.ts";
 import type { RaftMember } from "../src/raft/storage/snapshot-store.ts";
 import { GrpcTransport } from "../src/raft/transport/grpc-transport.ts";
-import { raftService } from "../src/raft/transport/raft-service.ts";
+import { serveRaft } from "../src/raft/transport/raft-service.ts";
 import { ChannelPool } from "../src/rpc/channel-pool.ts";
 import { fixedIdentity, type TlsIdentity } from "../src/rpc/credentials.ts";
 import { RpcServer } from "../src/rpc/server.ts";
@@ -73,8 +73,7 @@ export async function runMember(
   const channels = new ChannelPool({ identity, log });
   const { raftId } = options.self;
   const transport = new GrpcTransport({ raftId }, { channels, clock, random, log });
-  const raft = raftService({ raftId, handler: () => transport.handler });
-  server.add(raft.service, raft.handlers, raft.roles);
+  serveRaft(server, { raftId, handler: () => transport.handler });
   await server.listen(options.self.address);
   // Of no value: it only has to be the same after a restart.
   const seal = new DataKeys([{ id: 1, key: Buffer.alloc(32, 1) }], random);

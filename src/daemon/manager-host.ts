@@ -9,7 +9,7 @@ import { changesWhoMayCall } from "../manager/who-may-call.ts";
 import { RaftNode } from "../raft/node/raft-node.ts";
 import { defaultRaftNodeOptions, type RaftNodeStatus } from "../raft/node/raft-node-options.ts";
 import { GrpcTransport } from "../raft/transport/grpc-transport.ts";
-import { raftService } from "../raft/transport/raft-service.ts";
+import { serveRaft } from "../raft/transport/raft-service.ts";
 import type { ChannelPool } from "../rpc/channel-pool.ts";
 import type { IdentitySource } from "../rpc/credentials.ts";
 import { RpcServer } from "../rpc/server.ts";
@@ -146,9 +146,8 @@ async function startRaft(
     { raftId, isRemoved },
     { channels, clock, random, log, onRefused: deps.onRefused },
   );
-  const { service, handlers, roles } = raftService({ raftId, handler: () => transport.handler });
-  server.add(service, handlers, roles);
-  closing.push(async () => server.remove(service));
+  const stopServing = serveRaft(server, { raftId, handler: () => transport.handler });
+  closing.push(async () => stopServing());
   const node = await RaftNode.start(
     {
       ...defaultRaftNodeOptions,

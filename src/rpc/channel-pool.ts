@@ -2,7 +2,6 @@ import { isIPv4, isIPv6 } from "node:net";
 import {
   type CallOptions,
   Client,
-  type ClientDuplexStream,
   Metadata,
   type MethodDefinition,
   type ServiceError,
@@ -13,8 +12,14 @@ import { ClusterError } from "../base/errors.ts";
 import { splitHostPort } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
 import { type MessageSink, messageSink } from "./call.ts";
-import { channelCredentials, type IdentitySource } from "./credentials.ts";
+import {
+  channelCredentials,
+  dialManager,
+  type IdentitySource,
+  tlsServerName,
+} from "./credentials.ts";
 import { transportOptions } from "./limits.ts";
+import { Link, type LinkEvents } from "./link.ts";
 import { serviceDefinition } from "./load-proto.ts";
 import { fromGrpcError } from "./status.ts";
 
@@ -35,15 +40,6 @@ export interface StreamOptions {
   readonly signal?: AbortSignal;
   /** A stream lives until it ends or is cancelled, unless this is given. */
   readonly timeoutMs?: number;
-}
-
-/** A stream in both directions. */
-export interface DuplexCall<Request, Response> extends MessageSink<Request> {
-  /** Ends our side. */
-  end(): void;
-  /** What the server sends; throws the ClusterError the call ended with. */
-  readonly messages: AsyncIterable<Response>;
-  cancel(): void;
 }
 
 /** Many requests, one response. */
@@ -77,8 +73,7 @@ const channelOptions = {
   "grpc.service_config_disable_resolution": 1,
   // Channels of an old identity must not lend their connections to new ones.
   "grpc.use_local_subchannel_pool": 1,
-  // The TLS server name: an IP address is not allowed there, and the name is not what is verified.
-  "grpc.ssl_target_name_override": "swarm-manager",
+  "grpc.ssl_target_name_override": tlsServerName,
 } as const;
 
 /**
@@ -92,6 +87,7 @@ export class ChannelPool {
   readonly #clients = new Map<string, PooledClient>();
   /** Of former identities, until the calls on them have ended; oldest first. */
   readonly #retired = new Set<PooledClient>();
+  readonly #links = new Set<Link>();
   readonly #unsubscribe: () => void;
   #stopped = false;
 
@@ -173,34 +169,14 @@ export class ChannelPool {
     }
   }
 
-  /** Opens a stream in both directions. */
-  duplex<Request, Response>(
-    address: string,
-    service: string,
-    method: string,
-    options: StreamOptions = {},
-  ): DuplexCall<Request, Response> {
-    options.signal?.throwIfAborted();
-    const { path, requestSerialize, responseDeserialize } = methodOf(service, method);
-    const pooled = this.#client(address);
-    const call = pooled.client.makeBidiStreamRequest<Request, Response>(
-      path,
-      requestSerialize as (value: Request) => Buffer,
-      responseDeserialize as (bytes: Buffer) => Response,
-      new Metadata(),
-      this.#callOptions(options.timeoutMs),
-    );
-    call.on("error", () => {}); // told by `messages`
-    const ended = new AbortController();
-    call.on("status", () => ended.abort());
-    this.#track(pooled, call);
-    const release = cancelOn(options.signal, call);
-    return {
-      write: messageSink<Request>(call, ended.signal).write,
-      end: () => call.end(),
-      messages: messagesOf<Request, Response>(call, address, release),
-      cancel: () => call.cancel(),
-    };
+  /** A link to the manager at `address`; `protocol` is one of its server's. */
+  link(address: string, protocol: string, events: LinkEvents): Link {
+    if (this.#stopped) throw stopping();
+    const socket = dialManager(address, protocol, this.#identity.current());
+    const link = new Link({ socket, address, asks: true, clock: this.#clock }, events);
+    this.#links.add(link);
+    socket.once("close", () => this.#links.delete(link));
+    return link;
   }
 
   /** Opens a stream of requests that is answered once. */
@@ -257,6 +233,7 @@ export class ChannelPool {
     for (const { client } of [...this.#clients.values(), ...this.#retired]) client.close();
     this.#clients.clear();
     this.#retired.clear();
+    for (const link of this.#links) link.close();
   }
 
   // A closed channel would lose its streams with the next keepalive, which a closing connection does not answer.
@@ -284,7 +261,7 @@ export class ChannelPool {
   }
 
   #client(address: string): PooledClient {
-    if (this.#stopped) throw new ClusterError("CANCELLED", "this node is stopping");
+    if (this.#stopped) throw stopping();
     const known = this.#clients.get(address);
     if (known !== undefined) {
       this.#clients.delete(address); // keeps the map in order of use
@@ -305,6 +282,10 @@ export class ChannelPool {
   }
 }
 
+function stopping(): ClusterError {
+  return new ClusterError("CANCELLED", "this node is stopping");
+}
+
 /** grpc-js's name for "host:port"; addresses are dialled without a resolver. */
 function targetOf(address: string): string {
   const { host, port } = splitHostPort(address, 0);
@@ -321,21 +302,6 @@ function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): ()
   const onAbort = (): void => call.cancel();
   signal?.addEventListener("abort", onAbort);
   return () => signal?.removeEventListener("abort", onAbort);
-}
-
-async function* messagesOf<Request, Response>(
-  call: ClientDuplexStream<Request, Response>,
-  address: string,
-  release: () => void,
-): AsyncGenerator<Response, void, void> {
-  try {
-    for await (const message of call) yield message as Response;
-  } catch (error) {
-    throw fromGrpcError(error, address);
-  } finally {
-    release();
-    call.cancel();
-  }
 }
 
 function withResolvers<T>(): {

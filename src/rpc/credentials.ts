@@ -1,6 +1,16 @@
-import { createSecureContext, type SecureContextOptions } from "node:tls";
-import { ChannelCredentials, experimental, type ServerCredentials } from "@grpc/grpc-js";
+import {
+  connect,
+  createSecureContext,
+  type PeerCertificate,
+  type SecureContextOptions,
+  type TLSSocket,
+} from "node:tls";
+import { ChannelCredentials } from "@grpc/grpc-js";
+import { splitHostPort } from "../base/ip.ts";
 import { type NodeRoleName, parsePeerSubject } from "./roles.ts";
+
+/** The TLS server name: an IP address is not allowed there, and the name is not what is verified. */
+export const tlsServerName = "swarm-manager";
 
 /** What a node proves itself with: its certificate, its key and the roots it trusts. */
 export interface TlsIdentity {
@@ -26,15 +36,14 @@ export function fixedIdentity(identity: TlsIdentity): IdentitySource {
   return { current: () => identity, onChange: () => () => {} };
 }
 
-type CertificateProvider = experimental.CertificateProvider;
-
-/**
- * Credentials of a listener: client certificates are requested and verified, but not required, since
- * joiners have none. A changed identity counts from the next connection on; the listener stays.
- */
-export function serverCredentials(source: IdentitySource): ServerCredentials {
-  const provider = new IdentityCertificateProvider(source);
-  return experimental.createCertificateProviderServerCredentials(provider, provider, false);
+/** Of either side of a connection: who we are, and whom we trust. */
+export function contextOptions(identity: TlsIdentity): SecureContextOptions {
+  return {
+    ca: identity.rootCaPem,
+    cert: identity.certificatePem,
+    key: identity.privateKeyPem,
+    minVersion: "TLSv1.2",
+  };
 }
 
 /**
@@ -42,63 +51,31 @@ export function serverCredentials(source: IdentitySource): ServerCredentials {
  * a manager's of our cluster. Names are not compared: managers are dialled by address.
  */
 export function channelCredentials(identity: TlsIdentity): ChannelCredentials {
-  const context: SecureContextOptions = {
-    ca: identity.rootCaPem,
-    cert: identity.certificatePem,
-    key: identity.privateKeyPem,
-    minVersion: "TLSv1.2",
-  };
-  return ChannelCredentials.createFromSecureContext(createSecureContext(context), {
-    checkServerIdentity(_host, certificate) {
-      const peer = parsePeerSubject(certificate.subject, identity.clusterId);
-      if (peer instanceof Error) return peer;
-      return peer.role === "manager"
-        ? undefined
-        : new Error(`the server's certificate is of ${peer.role} ${peer.nodeId}, not of a manager`);
-    },
+  const context = createSecureContext(contextOptions(identity));
+  return ChannelCredentials.createFromSecureContext(context, {
+    checkServerIdentity: checkManager(identity),
   });
 }
 
-// Listeners are told what is known once grpc-js has finished adding them (a call from within `add…` would
-// be lost), and again on each change.
-class IdentityCertificateProvider implements CertificateProvider {
-  readonly #source: IdentitySource;
-  readonly #unsubscribe = new Map<object, () => void>();
+/** A TLS connection to the manager at `address` that shall speak `protocol` (ALPN); checked as a channel's. */
+export function dialManager(address: string, protocol: string, identity: TlsIdentity): TLSSocket {
+  return connect({
+    ...splitHostPort(address, 0),
+    ...contextOptions(identity),
+    ALPNProtocols: [protocol],
+    servername: tlsServerName,
+    checkServerIdentity: checkManager(identity),
+  });
+}
 
-  constructor(source: IdentitySource) {
-    this.#source = source;
-  }
-
-  addCaCertificateListener(listener: experimental.CaCertificateUpdateListener): void {
-    this.#follow(listener, ({ rootCaPem }) => listener({ caCertificate: Buffer.from(rootCaPem) }));
-  }
-
-  removeCaCertificateListener(listener: experimental.CaCertificateUpdateListener): void {
-    this.#unfollow(listener);
-  }
-
-  addIdentityCertificateListener(listener: experimental.IdentityCertificateUpdateListener): void {
-    this.#follow(listener, ({ certificatePem, privateKeyPem }) =>
-      listener({
-        certificate: Buffer.from(certificatePem),
-        privateKey: Buffer.from(privateKeyPem),
-      }),
-    );
-  }
-
-  removeIdentityCertificateListener(
-    listener: experimental.IdentityCertificateUpdateListener,
-  ): void {
-    this.#unfollow(listener);
-  }
-
-  #follow(key: object, tell: (identity: TlsIdentity) => void): void {
-    queueMicrotask(() => tell(this.#source.current()));
-    this.#unsubscribe.set(key, this.#source.onChange(tell));
-  }
-
-  #unfollow(key: object): void {
-    this.#unsubscribe.get(key)?.();
-    this.#unsubscribe.delete(key);
-  }
+function checkManager(
+  identity: TlsIdentity,
+): (host: string, certificate: PeerCertificate) => Error | undefined {
+  return (_host, certificate) => {
+    const peer = parsePeerSubject(certificate.subject, identity.clusterId);
+    if (peer instanceof Error) return peer;
+    return peer.role === "manager"
+      ? undefined
+      : new Error(`the server's certificate is of ${peer.role} ${peer.nodeId}, not of a manager`);
+  };
 }

@@ -1,5 +1,7 @@
+import type { PeerCertificate, TLSSocket } from "node:tls";
 import {
   Server,
+  ServerCredentials,
   type ServerDuplexStream,
   type ServerReadableStream,
   type ServerUnaryCall,
@@ -15,8 +17,9 @@ import { withDeadline } from "../base/deadline.ts";
 import { ClusterError, errnoCode, errorMessage, isClusterError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import { type CallContext, type MessageSink, messageSink } from "./call.ts";
-import { type IdentitySource, serverCredentials } from "./credentials.ts";
+import type { IdentitySource } from "./credentials.ts";
 import { transportOptions } from "./limits.ts";
+import { Link } from "./link.ts";
 import { serviceDefinition } from "./load-proto.ts";
 import {
   authorize,
@@ -27,6 +30,7 @@ import {
 } from "./roles.ts";
 import { shortcutInterceptor } from "./server-call.ts";
 import { toGrpcError } from "./status.ts";
+import { TlsListener } from "./tls-listener.ts";
 
 export interface RpcServerDeps {
   readonly identity: IdentitySource;
@@ -38,10 +42,13 @@ export interface RpcServerDeps {
   readonly roleOf?: (peer: PeerIdentity, validFromMs: () => number) => NodeRoleName;
 }
 
+/** Takes a link of a node, or throws what refuses it; gives what hears its messages. */
+export type LinkAcceptor = (nodeId: string, link: Link) => (bytes: Buffer) => void;
+
 /** Ends a call with an error. */
 type Cut = (error: unknown) => void;
 
-/** A stream being served. */
+/** A stream or a link being served. */
 interface LiveStream {
   /** Throws when its caller may no longer have it. */
   readonly check: () => void;
@@ -60,20 +67,27 @@ type AnyCall = ServerUnaryCall<unknown, unknown> &
   ServerReadableStream<unknown, unknown> &
   ServerDuplexStream<unknown, unknown>;
 
+const grpcProtocol = "h2";
+
 /**
- * The gRPC server of a node. Every method states who may call it; a caller's identity is that of its
+ * The server of a node: gRPC, and links for other protocols at the same port. Every method states who may call it; a caller's identity is that of its
  * TLS certificate, checked against our root and cluster id.
  */
 export class RpcServer {
   readonly #deps: RpcServerDeps;
   readonly #log: Logger;
   readonly #server: Server;
+  readonly #listener: TlsListener;
   readonly #live = new Set<LiveStream>();
 
   constructor(deps: RpcServerDeps) {
     this.#deps = deps;
     this.#log = deps.log.child({ module: "rpc-server" });
     this.#server = new Server({ ...transportOptions, interceptors: [shortcutInterceptor()] });
+    this.#listener = new TlsListener(deps.identity, this.#log);
+    // Their TLS is the listener's; what is asked of a caller is asked with each call.
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#listener.handle(grpcProtocol, (socket) => injector.injectConnection(socket));
   }
 
   /**
@@ -106,6 +120,40 @@ export class RpcServer {
     this.#server.addService(definition, implementation);
   }
 
+  /** Takes links that speak `protocol` from nodes of that role; `removeLinks` ends that. */
+  addLinks(protocol: string, rule: RoleRule, accept: LinkAcceptor): void {
+    this.#listener.handle(protocol, (socket) => {
+      const certificate = certificateOf(socket);
+      const check = (): PeerIdentity => {
+        const peer = this.#peerFrom(certificate);
+        authorize(rule, peer, protocol);
+        return must(peer, "a peer with a role");
+      };
+      let hear: (bytes: Buffer) => void = () => {};
+      const link = new Link(
+        {
+          ...{ socket, asks: false, clock: this.#deps.clock ?? systemClock },
+          address: `${socket.remoteAddress}:${socket.remotePort}`,
+        },
+        { onOpen() {}, onDrain() {}, onEnd() {}, onMessage: (bytes) => hear(bytes) },
+      );
+      const stream: LiveStream = { check, cut: (error) => link.close(error) };
+      try {
+        hear = accept(check().nodeId, link);
+        this.#live.add(stream);
+        socket.once("close", () => this.#live.delete(stream));
+        link.open();
+      } catch (error) {
+        link.close(error);
+      }
+    });
+  }
+
+  /** Takes no more links of that protocol; those that there are stay. */
+  removeLinks(protocol: string): void {
+    this.#listener.handle(protocol, undefined);
+  }
+
   /** Who may call has changed: streams of nodes that could not open them now end with PERMISSION_DENIED. New calls are checked each by itself. */
   recheck(): void {
     for (const stream of [...this.#live]) {
@@ -124,26 +172,20 @@ export class RpcServer {
 
   /** Listens at "ip:port" (port 0 = any free one) and tells the port. UNAVAILABLE when it is taken. */
   listen(address: string): Promise<number> {
-    const credentials = serverCredentials(this.#deps.identity);
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, credentials, (error, port) => {
-        if (error === null) resolve(port);
-        else {
-          const text = `cannot listen at ${address}: ${error.message}`;
-          reject(new ClusterError("UNAVAILABLE", text, { cause: error }));
-        }
-      });
-    });
+    return this.#listener.listen(address);
   }
 
   /** Takes no new calls, lets running ones end for `graceMs`, then cuts them off. */
   async stop(graceMs: number): Promise<void> {
+    this.#listener.close();
     const done = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
     try {
       await withDeadline(this.#deps.clock ?? systemClock, graceMs, "rpc server stop", done);
     } catch (error) {
       if (!isClusterError(error, "DEADLINE_EXCEEDED")) throw error;
       this.#server.forceShutdown();
+    } finally {
+      this.#listener.destroy();
     }
   }
 
@@ -201,6 +243,10 @@ export class RpcServer {
   #peerOf(call: AnyCall): PeerIdentity | undefined {
     // Empty unless the certificate's chain was verified against our root.
     const certificate = call.getAuthContext()?.sslPeerCertificate;
+    return this.#peerFrom(certificate);
+  }
+
+  #peerFrom(certificate: PeerCertificate | undefined): PeerIdentity | undefined {
     if (certificate === undefined) return undefined;
     const peer = parsePeerSubject(certificate.subject, this.#deps.identity.current().clusterId);
     if (peer instanceof Error) throw new ClusterError("UNAUTHENTICATED", peer.message);
@@ -220,6 +266,11 @@ export class RpcServer {
     }
     return Object.assign(new Error(errorMessage(error)), toGrpcError(error));
   }
+}
+
+/** Of a certificate whose chain was verified against our root. */
+function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
+  return socket.authorized ? socket.getPeerCertificate() : undefined;
 }
 
 /** Most unary handlers never look at the signal, and each call ends with "cancelled": so it is made when it is asked for. */

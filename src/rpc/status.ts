@@ -44,10 +44,29 @@ interface GrpcStatus {
   readonly metadata: Metadata;
 }
 
+/** What a caller may know: a ClusterError as it is, and of anything else only that it happened. */
+function tellable(error: unknown): ClusterError {
+  return error instanceof ClusterError ? error : new ClusterError("INTERNAL", "internal error");
+}
+
+/** Code, message and details for the other side of a link. What is no ClusterError becomes INTERNAL. */
+export function errorToJson(error: unknown): string {
+  const { code, message, details } = tellable(error);
+  return JSON.stringify({ code, message, details });
+}
+
+/** The other side's error; UNKNOWN when it cannot be read. */
+export function errorFromJson(text: string): ClusterError {
+  const { code, message, details } = parsedObject(text);
+  if (typeof code !== "string" || !(code in toGrpc) || typeof message !== "string") {
+    return new ClusterError("UNKNOWN", "the other side ended the link and gave no reason");
+  }
+  return new ClusterError(code as ErrorCode, message, { details: textsOf(details) });
+}
+
 /** Our code and details travel in the metadata. What is no ClusterError becomes INTERNAL. */
 export function toGrpcError(error: unknown): GrpcError {
-  const known =
-    error instanceof ClusterError ? error : new ClusterError("INTERNAL", "internal error");
+  const known = tellable(error);
   const metadata = new Metadata();
   metadata.set(codeKey, known.code);
   if (Object.keys(known.details).length > 0) {
@@ -94,16 +113,22 @@ function isGrpcStatus(error: unknown): error is GrpcStatus {
 
 function readDetails(metadata: Metadata): Record<string, string> {
   const raw = metadata.get(detailsKey)[0];
-  if (!Buffer.isBuffer(raw)) return {};
+  return Buffer.isBuffer(raw) ? textsOf(parsedObject(raw.toString())) : {};
+}
+
+/** Empty when the text is not that of an object. */
+function parsedObject(text: string): Readonly<Record<string, unknown>> {
   try {
-    const parsed: unknown = JSON.parse(raw.toString());
-    if (typeof parsed !== "object" || parsed === null) return {};
-    return Object.fromEntries(
-      Object.entries(parsed).filter(
-        (pair): pair is [string, string] => typeof pair[1] === "string",
-      ),
-    );
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === "object" && parsed !== null ? { ...parsed } : {};
   } catch {
     return {};
   }
+}
+
+function textsOf(value: unknown): Record<string, string> {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((pair): pair is [string, string] => typeof pair[1] === "string"),
+  );
 }

@@ -11,7 +11,7 @@ import { FileSnapshotStore } from "../../src/raft/storage/file-snapshot-store.ts
 import { LevelLog } from "../../src/raft/storage/level-log.ts";
 import type { RaftMember } from "../../src/raft/storage/snapshot-store.ts";
 import { GrpcTransport } from "../../src/raft/transport/grpc-transport.ts";
-import { raftService } from "../../src/raft/transport/raft-service.ts";
+import { serveRaft } from "../../src/raft/transport/raft-service.ts";
 import { ChannelPool } from "../../src/rpc/channel-pool.ts";
 import { fixedIdentity } from "../../src/rpc/credentials.ts";
 import { RpcServer } from "../../src/rpc/server.ts";
@@ -56,8 +56,7 @@ describe("raft over gRPC and LevelDB", () => {
     const channels = new ChannelPool({ identity, log });
     const deps = { channels, clock: systemClock, random: systemRandom, log };
     const transport = new GrpcTransport({ raftId }, deps);
-    const raft = raftService({ raftId, handler: () => transport.handler });
-    server.add(raft.service, raft.handlers, raft.roles);
+    serveRaft(server, { raftId, handler: () => transport.handler });
     const address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
     const member = { raftId, nodeId: `node${raftId}`, address };
     const made = { member, server, channels, transport, machine: new ListMachine() };

@@ -5,8 +5,8 @@ import { isClusterError } from "../../src/base/errors.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { type Message, makeMessage } from "../../src/raft/core/types.ts";
 import { GrpcTransport } from "../../src/raft/transport/grpc-transport.ts";
-import { messageToProto } from "../../src/raft/transport/message-codec.ts";
-import { raftService } from "../../src/raft/transport/raft-service.ts";
+import { encodeMessage } from "../../src/raft/transport/message-codec.ts";
+import { raftProtocol, serveRaft } from "../../src/raft/transport/raft-service.ts";
 import type { TransportHandler } from "../../src/raft/transport/raft-transport.ts";
 import { ChannelPool } from "../../src/rpc/channel-pool.ts";
 import { fixedIdentity } from "../../src/rpc/credentials.ts";
@@ -66,8 +66,7 @@ describe("raft transport over gRPC", function () {
     const channels = new ChannelPool({ identity, log });
     const deps = { channels, clock: systemClock, random: seededRandom(raftId), log };
     const transport = new GrpcTransport({ raftId }, deps);
-    const { service, handlers, roles } = raftService({ raftId, handler: () => transport.handler });
-    server.add(service, handlers, roles);
+    serveRaft(server, { raftId, handler: () => transport.handler });
     const port = await server.listen("127.0.0.1:0");
     const inbox = new Inbox();
     transport.start(inbox);
@@ -80,6 +79,8 @@ describe("raft transport over gRPC", function () {
     return { member, port, channels, transport, inbox };
   }
 
+  /** The first connection through a proxy is the one for messages, which is not cut. */
+  const link = Number.POSITIVE_INFINITY;
   const bytes = Buffer.alloc(sizeBytes, "a snapshot of some length; ");
   const snapshot = {
     ...{ index: 9, term: 2, confState: aConfState([1, 2]), members: [] },
@@ -95,7 +96,7 @@ describe("raft transport over gRPC", function () {
     const [sender, receiver] = [await host(1), await host(2)];
     const members = [sender.member, receiver.member];
     receiver.transport.setMembers(members);
-    const proxy = await CuttingProxy.open(receiver.port, [2_500_000, 2_500_000]);
+    const proxy = await CuttingProxy.open(receiver.port, [link, 2_500_000, 2_500_000]);
     closing.push(() => proxy.close());
     const reached = { ...receiver.member, address: proxy.address };
     sender.transport.setMembers([sender.member, reached]);
@@ -117,7 +118,7 @@ describe("raft transport over gRPC", function () {
   it("gives up a snapshot after a bounded number of streams", async () => {
     const [sender, receiver] = [await host(1), await host(2)];
     receiver.transport.setMembers([sender.member, receiver.member]);
-    const proxy = await CuttingProxy.open(receiver.port, Array(100).fill(200_000));
+    const proxy = await CuttingProxy.open(receiver.port, [link, ...Array(100).fill(200_000)]);
     closing.push(() => proxy.close());
     sender.transport.setMembers([{ ...receiver.member, address: proxy.address }]);
     await assert.rejects(sender.transport.sendSnapshot(snapMessage, snapshot, chunks), (error) =>
@@ -184,11 +185,20 @@ describe("raft transport over gRPC", function () {
       impostor.member,
     ]);
     const send = async (message: Message): Promise<void> => {
-      const { address } = receiver.member;
-      const stream = impostor.channels.duplex(address, "Raft", "StreamMessages");
-      await stream.write(messageToProto(message));
-      stream.end();
-      for await (const _ of stream.messages);
+      const { member, inbox } = receiver;
+      const before = inbox.messages.length;
+      let refusal: unknown;
+      const link = impostor.channels.link(member.address, raftProtocol, {
+        ...{ onOpen() {}, onMessage() {}, onDrain() {} },
+        onEnd: (reason) => {
+          refusal = reason;
+        },
+      });
+      link.send(encodeMessage(message));
+      const isHeard = (): boolean => refusal !== undefined || inbox.messages.length > before;
+      await until("it is heard", 8_000, isHeard, 2);
+      link.close();
+      if (refusal !== undefined) throw refusal;
     };
     await send({ ...makeMessage("MsgVote", 2, { term: 3 }), from: 3 });
     assert.equal(receiver.inbox.messages.length, 1);

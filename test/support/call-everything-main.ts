@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage, isClusterError } from "../../src/base/errors.ts";
 import { silentLogger } from "../../src/base/log.ts";
+import { raftProtocol } from "../../src/raft/transport/raft-service.ts";
 import { ChannelPool } from "../../src/rpc/channel-pool.ts";
 import { fixedIdentity } from "../../src/rpc/credentials.ts";
 import { serviceDefinition } from "../../src/rpc/load-proto.ts";
@@ -74,6 +75,7 @@ async function report(): Promise<void> {
         );
       }
     }
+    codes[raftProtocol] = await codeOfLink(address);
     answers[address] = codes;
   }
   process.stdout.write(`${JSON.stringify({ held, answers })}\n`);
@@ -82,6 +84,21 @@ async function report(): Promise<void> {
 
 function isOpen(state: string): boolean {
   return state === "open" || state === "heard";
+}
+
+function codeOfLink(address: string): Promise<string> {
+  return new Promise((resolve) => {
+    const link = channels.link(address, raftProtocol, {
+      onOpen: () => resolve("answered"),
+      onMessage() {},
+      onDrain() {},
+      onEnd: ({ code }) => resolve(code),
+    });
+    setTimeout(() => {
+      link.close();
+      resolve("DEADLINE_EXCEEDED");
+    }, 3_000).unref();
+  });
 }
 
 async function codeOf(
@@ -93,9 +110,9 @@ async function codeOf(
 ): Promise<string> {
   try {
     if (isUpload) {
-      const call = channels.duplex<object, object>(address, service, method, { timeoutMs: 3_000 });
+      const call = channels.upload<object, object>(address, service, method, { timeoutMs: 3_000 });
       call.end();
-      for await (const _ of call.messages) return "answered";
+      await call.response;
     } else if (isDownload) {
       const options = { timeoutMs: 3_000 };
       for await (const _ of channels.serverStream(address, service, method, {}, options)) {

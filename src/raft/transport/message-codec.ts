@@ -1,5 +1,6 @@
 import { ClusterError } from "../../base/errors.ts";
 import type { RaftMessage, RaftMessageInput } from "../../gen/skep/RaftMessage.ts";
+import { messageCodec } from "../../rpc/load-proto.ts";
 import type { Message, MessageType } from "../core/types.ts";
 import { snapshotInfoFromProto } from "../storage/snapshot-info-codec.ts";
 
@@ -17,6 +18,24 @@ const messageTypes: Readonly<Record<MessageType, true>> = {
   MsgReadIndex: true,
   MsgReadIndexResp: true,
 };
+
+const codec = messageCodec<RaftMessageInput, RaftMessage>("RaftMessage");
+
+/** A message's bytes on a link. */
+export function encodeMessage(message: Message): Buffer {
+  return codec.encode(messageToProto(message));
+}
+
+/** INVALID_ARGUMENT for bytes that are no message, or one of a type that this version does not know. */
+export function decodeMessage(bytes: Buffer): Message {
+  let proto: RaftMessage;
+  try {
+    proto = codec.decode(bytes);
+  } catch (error) {
+    throw new ClusterError("INVALID_ARGUMENT", "not a raft message", { cause: error });
+  }
+  return messageFromProto(proto);
+}
 
 /** The wire form. A snapshot's metadata is added by who sends the snapshot itself. */
 export function messageToProto(message: Message): RaftMessageInput {

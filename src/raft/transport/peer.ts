@@ -4,21 +4,23 @@ import { type Clock, sleep, type Timer } from "../../base/clock.ts";
 import { errorMessage, isClusterError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
-import type { RaftMessageInput } from "../../gen/skep/RaftMessage.ts";
-import type { RaftStreamAck } from "../../gen/skep/RaftStreamAck.ts";
-import type { ChannelPool, DuplexCall } from "../../rpc/channel-pool.ts";
+import type { Link, LinkEvents } from "../../rpc/link.ts";
 import type { Message } from "../core/types.ts";
-import { messageFromProto, messageToProto } from "./message-codec.ts";
+import { decodeMessage, encodeMessage } from "./message-codec.ts";
+import { raftProtocol } from "./raft-service.ts";
 
 /** Messages that wait for a peer; the oldest is lost beyond that, as raft sends again. */
 const queuedMax = 4_096;
 /** How long news of the commit index waits for entries to travel with: under load it never goes alone. */
 const commitNewsMs = 20;
 
-type Stream = DuplexCall<RaftMessageInput, RaftStreamAck>;
+type PeerLink = Pick<Link, "isFull" | "send" | "close">;
 
 export interface PeerDeps {
-  readonly channels: Pick<ChannelPool, "duplex">;
+  /** As of a ChannelPool. */
+  readonly channels: {
+    link(address: string, protocol: string, events: LinkEvents): PeerLink;
+  };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -26,22 +28,21 @@ export interface PeerDeps {
   readonly onRefused?: ((reason: string) => void) | undefined;
   /** Called when messages to the peer were lost; `isGone`: its host refuses connections to its port. */
   readonly onUnreachable: (isGone: boolean) => void;
-  /** Called with what the peer says on the stream that was opened to it (see RaftStreamAck). */
+  /** Called with what the peer says on the link that was opened to it: answers to a leader that it cannot dial. */
   readonly onAnswer: (message: Message) => void;
 }
 
-/** The outgoing stream to one peer, opened again with back-off whenever it breaks. */
+/** The outgoing link to one peer, opened again with back-off whenever it breaks. */
 export class Peer {
   readonly address: string;
   readonly #deps: PeerDeps;
   readonly #queue = new BoundedQueue<Message>({ itemsMax: queuedMax, onFull: "drop-oldest" });
   readonly #abort = new AbortController();
   readonly #backoff: Backoff;
-  #stream: Stream | undefined;
+  #link: PeerLink | undefined;
   /** An append without entries, which the next append makes superfluous. */
   #news: { readonly message: Message; readonly sinceMs: number } | undefined;
   #newsTimer: Timer | undefined;
-  #pumping = false;
   #waiting = false;
   #connected = false;
 
@@ -52,7 +53,7 @@ export class Peer {
     this.#connect();
   }
 
-  /** Whether the peer has answered on the stream that is open now. */
+  /** Whether the peer has taken the link that is open now. */
   get connected(): boolean {
     return this.#connected;
   }
@@ -89,59 +90,43 @@ export class Peer {
   #enqueue(message: Message): void {
     this.#queue.push(message);
     if (!this.#connected && this.#queue.size === queuedMax) this.#deps.onUnreachable(false);
-    void this.#pump();
+    this.#pump();
   }
 
   stop(): void {
     this.#abort.abort();
     this.#newsTimer?.cancel();
     this.#queue.close();
-    this.#stream?.cancel();
+    this.#link?.close();
+    this.#link = undefined;
   }
 
   #connect(): void {
     try {
-      const stream: Stream = this.#deps.channels.duplex(this.address, "Raft", "StreamMessages");
-      this.#stream = stream;
-      void this.#watch(stream);
-      void this.#pump();
+      this.#link = this.#deps.channels.link(this.address, raftProtocol, {
+        onOpen: () => {
+          this.#connected = true;
+          this.#backoff.reset();
+        },
+        onMessage: (bytes) => this.#deps.onAnswer(decodeMessage(bytes)),
+        onDrain: () => this.#pump(),
+        onEnd: (reason) => {
+          this.#link = undefined;
+          void this.#broken(reason);
+        },
+      });
+      this.#pump();
     } catch (error) {
       void this.#broken(error);
     }
   }
 
-  // The first write of an idle stream happens within send(), without a turn of the event loop.
-  async #pump(): Promise<void> {
-    const stream = this.#stream;
-    if (this.#pumping || stream === undefined) return;
-    this.#pumping = true;
-    try {
-      while (stream === this.#stream) {
-        const [message] = this.#queue.drain(1);
-        if (message === undefined) break;
-        await stream.write(messageToProto(message));
-      }
-    } catch {
-      // The stream's end is told to #watch.
-    } finally {
-      this.#pumping = false;
-      if (this.#stream !== undefined && stream !== this.#stream) void this.#pump();
+  #pump(): void {
+    while (this.#link !== undefined && !this.#link.isFull) {
+      const [message] = this.#queue.drain(1);
+      if (message === undefined) return;
+      this.#link.send(encodeMessage(message));
     }
-  }
-
-  async #watch(stream: Stream): Promise<void> {
-    let reason: unknown;
-    try {
-      for await (const { message } of stream.messages) {
-        this.#connected = true;
-        this.#backoff.reset();
-        if (message !== null) this.#deps.onAnswer(messageFromProto(message));
-      }
-    } catch (error) {
-      reason = error;
-    }
-    this.#stream = undefined;
-    await this.#broken(reason);
   }
 
   async #broken(reason: unknown): Promise<void> {

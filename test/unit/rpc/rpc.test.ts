@@ -33,6 +33,7 @@ describe("rpc over mutual TLS", () => {
   const pools: ChannelPool[] = [];
   let lastContext: CallContext | undefined;
   let streamEnded: Promise<unknown> | undefined;
+  let onChunk = (): void => {};
 
   before(async () => {
     ca = new TestCa("cluster-a");
@@ -60,20 +61,18 @@ describe("rpc over mutual TLS", () => {
       issueNodeCertificate: async () => ({}),
     };
     const raft: ServiceHandlers<RaftHandlers> = {
-      async streamMessages(messages, _context, stream) {
+      async sendSnapshot(chunks) {
         const work = (async () => {
-          for await (const message of messages) {
-            if (message.type === "stop") throw new ClusterError("DATA_LOSS", "stopped");
-            await stream.write({});
+          let receivedBytes = 0;
+          for await (const { data, offset } of chunks) {
+            if (offset > 0) throw new ClusterError("DATA_LOSS", "stopped");
+            receivedBytes += data.length;
+            onChunk();
           }
+          return { receivedBytes };
         })();
         streamEnded = work.catch((error: unknown) => error);
-        await work;
-      },
-      async sendSnapshot(chunks) {
-        let receivedBytes = 0;
-        for await (const chunk of chunks) receivedBytes += chunk.data.length;
-        return { receivedBytes };
+        return await work;
       },
     };
     server.add("Health", health, { Check: "worker" });
@@ -81,7 +80,7 @@ describe("rpc over mutual TLS", () => {
       GetRootCaCertificate: "anyone",
       IssueNodeCertificate: "anyone",
     });
-    server.add("Raft", raft, { StreamMessages: ["manager"], SendSnapshot: "manager" });
+    server.add("Raft", raft, { SendSnapshot: ["manager"] });
     address = `127.0.0.1:${await server.listen("127.0.0.1:0")}`;
   });
 
@@ -191,21 +190,13 @@ describe("rpc over mutual TLS", () => {
     });
   });
 
-  it("moves streams both ways, and large messages", async () => {
+  it("moves streams, and large messages", async () => {
     const pool = poolOf(manager);
-    const duplex = pool.duplex<object, object>(address, "Raft", "StreamMessages");
-    for (let i = 0; i < 3; i += 1) await duplex.write({ type: "MsgHeartbeat", index: i });
-    await duplex.write({ type: "stop" });
-    let answers = 0;
+    const refused = pool.upload<object, SnapshotAck>(address, "Raft", "SendSnapshot");
+    await refused.write({ offset: 1 });
+    await assert.rejects(refused.response, (error) => isClusterError(error, "DATA_LOSS"));
     await assert.rejects(
-      async () => {
-        for await (const _ of duplex.messages) answers += 1;
-      },
-      (error) => isClusterError(error, "DATA_LOSS"),
-    );
-    assert.equal(answers, 3);
-    await assert.rejects(
-      async () => duplex.write({}),
+      async () => refused.write({}),
       (error) => isClusterError(error, "CANCELLED"),
     );
     const upload = pool.upload<object, SnapshotAck>(address, "Raft", "SendSnapshot");
@@ -216,9 +207,13 @@ describe("rpc over mutual TLS", () => {
 
   it("ends a handler's stream when the caller goes away", async () => {
     const pool = poolOf(manager);
-    const duplex = pool.duplex<object, object>(address, "Raft", "StreamMessages");
-    await duplex.write({ type: "MsgHeartbeat" });
-    for await (const _ of duplex.messages) break;
+    const chunk = new Promise<void>((resolve) => {
+      onChunk = resolve;
+    });
+    const upload = pool.upload<object, SnapshotAck>(address, "Raft", "SendSnapshot");
+    await upload.write({});
+    await chunk;
+    upload.cancel();
     await streamEnded; // by error or by end of input, as the cancellation finds it
   });
 
@@ -243,19 +238,15 @@ describe("rpc over mutual TLS", () => {
   it("keeps streams of a former identity alive beyond the next keepalive", async function () {
     this.timeout(15_000);
     const pool = poolOf(source);
-    const duplex = pool.duplex<object, object>(address, "Raft", "StreamMessages");
-    const messages = duplex.messages[Symbol.asyncIterator]();
-    const echo = async (): Promise<unknown> => {
-      await duplex.write({});
-      return (await messages.next()).value;
-    };
-    await echo();
+    const upload = pool.upload<object, SnapshotAck>(address, "Raft", "SendSnapshot");
+    await upload.write({ data: Buffer.alloc(2) });
     source.set(ca.identity("manager3", "manager"));
     assert.equal((await check(pool)).status, "SERVING");
     // grpc-js has its own timers: real time is the only one that there is.
     await sleep(systemClock, 2_500);
-    assert.ok(await echo(), "the stream is as it was");
-    duplex.cancel();
+    await upload.write({ data: Buffer.alloc(3) });
+    upload.end();
+    assert.equal((await upload.response).receivedBytes, 5, "the stream is as it was");
   });
 
   it("forwards to the leader, following the hint, and not twice when it is unsafe", async () => {

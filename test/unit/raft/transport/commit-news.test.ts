@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { type Message, makeMessage } from "../../../../src/raft/core/types.ts";
+import { decodeMessage } from "../../../../src/raft/transport/message-codec.ts";
 import { Peer } from "../../../../src/raft/transport/peer.ts";
-import type { DuplexCall } from "../../../../src/rpc/channel-pool.ts";
 import { FakeClock, settle } from "../../../support/fake-clock.ts";
 import { entry } from "../../../support/raft-core.ts";
 import { seededRandom } from "../../../support/seeded-random.ts";
@@ -57,18 +57,16 @@ function append(commit: number, index?: number): Message {
 function peerOnFakes(): { clock: FakeClock; peer: Peer; sent: string[] } {
   const clock = new FakeClock();
   const sent: string[] = [];
-  const stream: DuplexCall<{ type?: string; commit?: number; entries?: unknown[] }, never> = {
-    write: async ({ type, commit, entries }) => {
-      sent.push(`${type} ${commit} +${entries?.length ?? 0}`);
+  const link = {
+    isFull: false,
+    send(bytes: Uint8Array): void {
+      const { type, commit, entries } = decodeMessage(Buffer.from(bytes));
+      sent.push(`${type} ${commit} +${entries.length}`);
     },
-    end: () => {},
-    messages: {
-      [Symbol.asyncIterator]: () => ({ next: () => new Promise<IteratorResult<never>>(() => {}) }),
-    },
-    cancel: () => {},
+    close() {},
   };
   const peer = new Peer("10.0.0.2:2377", {
-    channels: { duplex: () => stream as DuplexCall<never, never> },
+    channels: { link: () => link },
     clock,
     random: seededRandom(1),
     log: silentLogger,
