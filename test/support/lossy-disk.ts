@@ -79,7 +79,7 @@ export class LossyDisk {
     for (const file of this.#files.values()) file.written = Buffer.from(file.durable);
   }
 
-  async #write(file: StoredFile, bytes: Buffer, at: number, isDurable: boolean): Promise<void> {
+  async #write(file: StoredFile, bytes: Buffer, at: number, isDurable: boolean): Promise<number> {
     if (this.isFailing) {
       // Sectors reach the disk whole, and in any order.
       for (let from = 0; from < bytes.length; ) {
@@ -92,6 +92,7 @@ export class LossyDisk {
     }
     file.written = patched(file.written, bytes, at);
     if (isDurable) file.durable = patched(file.durable, bytes, at);
+    return 0; // milliseconds
   }
 }
 

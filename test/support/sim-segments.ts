@@ -105,11 +105,11 @@ class TornFiles implements SegmentFiles {
         const { onTorn } = this;
         if (!isDurable || onTorn === undefined) {
           this.#put(path, bytes, position);
-          return;
+          return 0; // milliseconds
         }
         this.#tear(path, bytes, position);
         onTorn();
-        await new Promise<never>(() => {});
+        return await new Promise<never>(() => {});
       },
       sync: async () => {},
       truncate: async (length) => {

@@ -205,11 +205,13 @@ function cgroupFolders(name: string): string[] {
     .flatMap(subfolders);
 }
 
+// A container's cgroup may go away meanwhile.
 function subfolders(folder: string): string[] {
-  const children = readdirSync(folder, { withFileTypes: true }).filter((entry) =>
-    entry.isDirectory(),
-  );
-  return [...children.flatMap((entry) => subfolders(join(folder, entry.name))), folder];
+  const children = listFolder(folder);
+  const folders = children
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+  return [...folders.flatMap(subfolders), folder];
 }
 
 function killCgroup(name: string): number {

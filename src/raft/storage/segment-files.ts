@@ -1,13 +1,14 @@
-import { close, constants, fsync, ftruncate, open, write } from "node:fs";
+import { close, constants, fsync, ftruncate, open, write, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { syncFolder } from "../../base/atomic-file.ts";
+import { systemClock } from "../../base/clock.ts";
 import { errnoCode } from "../../base/errors.ts";
 
 /** An open file. */
 export interface SegmentHandle {
-  /** All of `bytes`, at `position`. */
-  write(bytes: Buffer, position: number): Promise<void>;
+  /** All of `bytes`, at `position`; resolves with the milliseconds that it took. `inline`: on this thread, which stands still meanwhile. */
+  write(bytes: Buffer, position: number, inline?: boolean): Promise<number>;
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
   close(): Promise<void>;
@@ -33,7 +34,7 @@ export const systemFiles: SegmentFiles = {
   async open(path, flags) {
     const fd = await promisify(open)(path, flags, 0o600);
     return {
-      write: (bytes, position) => writeAll(fd, bytes, position),
+      write: (bytes, position, inline = false) => writeAll(fd, bytes, position, inline),
       sync: () => promisify(fsync)(fd),
       truncate: (length) => promisify(ftruncate)(fd, length),
       close: () => promisify(close)(fd),
@@ -52,15 +53,31 @@ export const systemFiles: SegmentFiles = {
 
 // By callbacks: a promise of `node:fs/promises` costs more than the rest of a short write. The first one after the messages of this turn
 // have left (HTTP/2 sends at its end): where cores are scarce, the thread that writes takes the main thread's place.
-function writeAll(fd: number, bytes: Buffer, position: number): Promise<void> {
+function writeAll(fd: number, bytes: Buffer, position: number, inline: boolean): Promise<number> {
   return new Promise((resolve, reject) => {
-    const next = (from: number): void => {
-      write(fd, bytes, from, bytes.length - from, position + from, (error, count) => {
-        if (error !== null) reject(error);
-        else if (from + count >= bytes.length) resolve();
-        else next(from + count); // a full disk takes a part, and refuses the next one
-      });
-    };
-    setImmediate(next, 0);
+    setImmediate(() => {
+      const startedMs = systemClock.monotonic();
+      const done = (): void => resolve(systemClock.monotonic() - startedMs);
+      // A full disk takes a part, and refuses the next one.
+      if (inline) {
+        try {
+          for (let at = 0; at < bytes.length; ) {
+            at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+          }
+          done();
+        } catch (error) {
+          reject(error);
+        }
+        return;
+      }
+      const next = (from: number): void => {
+        write(fd, bytes, from, bytes.length - from, position + from, (error, count) => {
+          if (error !== null) reject(error);
+          else if (from + count >= bytes.length) done();
+          else next(from + count);
+        });
+      };
+      next(0);
+    });
   });
 }

@@ -49,10 +49,11 @@ export class Segment {
     return this.#end === 0 || this.#end + length <= this.#capacity;
   }
 
-  /** Resolves when the bytes are durable; one call at a time. */
-  async append(bytes: Buffer): Promise<void> {
-    await this.#handle.write(bytes, this.#end);
+  /** Resolves when the bytes are durable, with the milliseconds that it took (see SegmentHandle.write); one call at a time. */
+  async append(bytes: Buffer, inline: boolean): Promise<number> {
+    const tookMs = await this.#handle.write(bytes, this.#end, inline);
     this.#end += bytes.length;
+    return tookMs;
   }
 
   /** What it holds is not needed any more. */

@@ -2,6 +2,7 @@ import { PendingOperations } from "./pending-operations.ts";
 import { Segment, segmentPaths } from "./segment.ts";
 import { type SegmentFiles, systemFiles } from "./segment-files.ts";
 import { encodeRecord, type Operation } from "./segment-record.ts";
+import { WritePace } from "./write-pace.ts";
 
 /** The database behind the segments. */
 export interface WriteAheadDatabase {
@@ -18,7 +19,7 @@ export interface WriteAheadOptions {
 
 const segmentBytesDefault = 2 * 1024 * 1024;
 /** The database is told of so much at a time: seldom enough to cost little, and a full disk is noticed soon. */
-const pendingRecordsMax = 32;
+const pendingRecordsMax = 128;
 const pendingBytesMax = 256 * 1024;
 
 /**
@@ -29,6 +30,7 @@ const pendingBytesMax = 256 * 1024;
 export class WriteAhead {
   readonly #db: WriteAheadDatabase;
   readonly #pending = new PendingOperations();
+  readonly #pace = new WritePace();
   #current: Segment;
   /** The other segment, when it is free. */
   #spare: Promise<Segment>;
@@ -61,7 +63,8 @@ export class WriteAhead {
     if (this.#failure !== undefined) throw this.#failure;
     const record = encodeRecord({ sequence, operations });
     if (!this.#current.hasRoomFor(record.length)) await this.#switch();
-    await this.#current.append(record);
+    const inline = this.#pace.isInline(record.length);
+    this.#pace.took(await this.#current.append(record, inline), inline);
     this.#pending.add(operations);
     const { records, bytes } = this.#pending;
     if (!this.#isMoving && (records >= pendingRecordsMax || bytes >= pendingBytesMax)) {
