@@ -93,7 +93,9 @@ export function fromGrpcError(error: unknown, address: string): ClusterError {
   const code = fromGrpc.get(error.code) ?? "UNKNOWN";
   // grpc-js says so when it had no connection to put the call on.
   const neverSent = error.details.startsWith("No connection established");
-  return new ClusterError(code, `${address}: ${error.details}`, {
+  // grpc-js adds where the time went, in its own words.
+  const text = code === "DEADLINE_EXCEEDED" ? "no answer in time" : error.details;
+  return new ClusterError(code, `${address}: ${text}`, {
     details: { sent: neverSent ? "no" : "unknown" },
     cause: error,
   });
