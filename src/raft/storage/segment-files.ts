@@ -51,11 +51,12 @@ export const systemFiles: SegmentFiles = {
   syncFolder,
 };
 
-// By callbacks: a promise of `node:fs/promises` costs more than the rest of a short write. The first one after the messages of this turn
-// have left (HTTP/2 sends at its end): where cores are scarce, the thread that writes takes the main thread's place.
+// By callbacks: a promise of `node:fs/promises` costs more than the rest of a short write. After what this turn has still to
+// send (messages to other members leave at once, answers of HTTP/2 at its end): where cores are scarce, the thread that writes takes the main thread's place.
 function writeAll(fd: number, bytes: Buffer, position: number, inline: boolean): Promise<number> {
   return new Promise((resolve, reject) => {
-    setImmediate(() => {
+    const soon = inline ? queueMicrotask : setImmediate;
+    soon(() => {
       const startedMs = systemClock.monotonic();
       const done = (): void => resolve(systemClock.monotonic() - startedMs);
       // A full disk takes a part, and refuses the next one.

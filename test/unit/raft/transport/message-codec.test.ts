@@ -4,7 +4,12 @@ import { isClusterError } from "../../../../src/base/errors.ts";
 import type { RaftMessage, RaftMessageInput } from "../../../../src/gen/skep/RaftMessage.ts";
 import { describeMessage } from "../../../../src/raft/core/describe.ts";
 import { type Entry, type MessageType, makeMessage } from "../../../../src/raft/core/types.ts";
-import { messageFromProto, messageToProto } from "../../../../src/raft/transport/message-codec.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  messageFromProto,
+  messageToProto,
+} from "../../../../src/raft/transport/message-codec.ts";
 import { messageCodec } from "../../../../src/rpc/load-proto.ts";
 
 const codec = messageCodec<RaftMessageInput, RaftMessage>("RaftMessage");
@@ -34,6 +39,12 @@ describe("raft messages on the wire", () => {
         const sent = makeMessage(type, to, given);
         const received = messageFromProto(codec.decode(codec.encode(messageToProto(sent))));
         assert.deepEqual(comparable(received), comparable(sent));
+        const onLink = Buffer.from(encodeMessage(sent));
+        assert.deepEqual(comparable(decodeMessage(onLink)), comparable(sent));
+        // Both codecs are of the same schema.
+        assert.deepEqual(comparable(messageFromProto(codec.decode(onLink))), comparable(sent));
+        const general = codec.encode(messageToProto(sent));
+        assert.deepEqual(comparable(decodeMessage(general)), comparable(sent));
         assert.equal(describeMessage(received), describeMessage(sent));
       }),
     );
@@ -41,10 +52,15 @@ describe("raft messages on the wire", () => {
 
   it("are refused when this version does not know them", () => {
     const strange = codec.decode(codec.encode({ type: "MsgStrange", to: 1 }));
-    assert.throws(
+    const snapshot = codec.encode({ type: "MsgSnap", to: 1 });
+    for (const decode of [
       () => messageFromProto(strange),
-      (error) => isClusterError(error, "INVALID_ARGUMENT"),
-    );
+      () => decodeMessage(codec.encode({ type: "MsgStrange", to: 1 })),
+      () => decodeMessage(snapshot),
+      () => decodeMessage(Buffer.from([10, 200])),
+    ]) {
+      assert.throws(decode, (error) => isClusterError(error, "INVALID_ARGUMENT"));
+    }
   });
 });
 
