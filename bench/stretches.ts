@@ -1,3 +1,4 @@
+import { PerformanceObserver } from "node:perf_hooks";
 import koffi from "koffi";
 
 /** The synchronous stretches of some work, ms: from one turn of the event loop to the next. */
@@ -5,6 +6,8 @@ export interface Stretches {
   /** Of the thread's own CPU time, so that other processes do not count. */
   readonly cpuMaxMs: number;
   readonly cpuP999Ms: number;
+  /** The longest one without V8's garbage collections within it (by the clock, as V8 times them): what the work itself made of it. */
+  readonly workMaxMs: number;
   /** By the clock: also what the machine did meanwhile. */
   readonly wallMaxMs: number;
 }
@@ -23,8 +26,10 @@ export function threadCpuMs(): number {
 
 /** Turns the event loop without a pause until the work has ended, and times each turn. */
 export async function measureStretches(work: () => Promise<void>): Promise<Stretches> {
-  const cpu: number[] = [];
-  let wallMaxMs = 0;
+  const turns: { readonly startMs: number; readonly endMs: number; readonly cpuMs: number }[] = [];
+  const collections: { readonly startTime: number; readonly duration: number }[] = [];
+  const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()));
+  observer.observe({ entryTypes: ["gc"] });
   let isOver = false;
   const over = work().finally(() => {
     isOver = true;
@@ -32,13 +37,37 @@ export async function measureStretches(work: () => Promise<void>): Promise<Stret
   while (!isOver) {
     const [startMs, startCpuMs] = [performance.now(), threadCpuMs()];
     await new Promise((resolve) => setImmediate(resolve));
-    cpu.push(threadCpuMs() - startCpuMs);
-    wallMaxMs = Math.max(wallMaxMs, performance.now() - startMs);
+    turns.push({ startMs, endMs: performance.now(), cpuMs: threadCpuMs() - startCpuMs });
   }
   await over;
-  cpu.sort((a, b) => a - b);
+  await new Promise((resolve) => setTimeout(resolve, 100)); // the observer is told later
+  observer.disconnect();
+  const cpu = turns.map(({ cpuMs }) => cpuMs).sort((a, b) => a - b);
   const at = (part: number): number => cpu[Math.floor((cpu.length - 1) * part)] ?? 0;
-  return { cpuMaxMs: at(1), cpuP999Ms: at(0.999), wallMaxMs };
+  return {
+    cpuMaxMs: at(1),
+    cpuP999Ms: at(0.999),
+    workMaxMs: withoutCollections(turns, collections),
+    wallMaxMs: turns.reduce((max, { startMs, endMs }) => Math.max(max, endMs - startMs), 0),
+  };
+}
+
+// Both are in order of time, and a collection lies within one turn.
+function withoutCollections(
+  turns: readonly { startMs: number; endMs: number; cpuMs: number }[],
+  collections: readonly { startTime: number; duration: number }[],
+): number {
+  let longestMs = 0;
+  let next = 0;
+  for (const { startMs, endMs, cpuMs } of turns) {
+    let collectingMs = 0;
+    for (; (collections[next]?.startTime ?? Number.POSITIVE_INFINITY) < endMs; next += 1) {
+      const { startTime, duration } = collections[next] ?? { startTime: 0, duration: 0 };
+      if (startTime >= startMs) collectingMs += duration;
+    }
+    longestMs = Math.max(longestMs, cpuMs - collectingMs);
+  }
+  return longestMs;
 }
 
 /** Watches an event loop that has pauses: each millisecond, how much of the thread's CPU time went by. */
