@@ -68,8 +68,8 @@ export const transportMutants: readonly Mutant[] = [
   {
     name: "loses the end of a message's fields on the wire",
     file: "transport/message-codec",
-    from: "if (rejectHint !== 0)",
-    to: "if (rejectHint > 1_000_000)",
+    from: "writer.uint32(96).uint64(rejectHint);",
+    to: ";",
     foundBy: ["transport"],
   },
 ];
