@@ -5,6 +5,7 @@ import { isInsecureRegistry } from "../image/insecure-registry.ts";
 import { registryHost } from "../image/reference.ts";
 import { basicAuthorization, parseChallenge } from "../image/registry-auth.ts";
 import { readDocument, sendRequest } from "../image/registry-http.ts";
+import { readToken, tokenServer } from "../image/registry-token.ts";
 import type { RegistryAuth } from "../rest/backend/images.ts";
 
 export interface RegistryLoginDeps {
@@ -33,17 +34,14 @@ export async function loginToRegistry(
   if (first.statusCode !== 401 || challenge === undefined) throw failure(url, first);
   let authorization = basicAuthorization(auth);
   if (challenge.scheme === "bearer") {
-    const realm = new URL(challenge.realm);
-    if (realm.protocol !== "https:" && url.protocol === "https:") {
-      throw new ClusterError("UNAUTHENTICATED", `its token server ${realm.host} is not secure`);
-    }
+    const realm = tokenServer(challenge, url);
     if (challenge.service !== "") realm.searchParams.set("service", challenge.service);
     realm.searchParams.set("account", auth.username);
     realm.searchParams.set("client_id", "docker");
     const answer = await get(realm, authorization);
-    const text = (await readDocument(answer, signal)).toString();
+    const bytes = await readDocument(answer, signal);
     if (answer.statusCode !== 200) throw failure(realm, answer);
-    authorization = `Bearer ${tokenOf(text, realm)}`;
+    authorization = `Bearer ${readToken(bytes, realm)}`;
   }
   const second = await get(url, authorization);
   second.resume();
@@ -57,17 +55,6 @@ function pingUrl(address: string, insecure: readonly string[]): URL {
     throw new ClusterError("INVALID_ARGUMENT", `"${address}" is not the address of a registry`);
   }
   return new URL(`${isInsecureRegistry(registry, insecure) ? "http" : "https"}://${registry}/v2/`);
-}
-
-function tokenOf(text: string, realm: URL): string {
-  try {
-    const value = JSON.parse(text) as { token?: unknown; access_token?: unknown };
-    const token = value.token ?? value.access_token;
-    if (typeof token === "string" && token !== "") return token;
-  } catch {
-    // said below
-  }
-  throw new ClusterError("UNAUTHENTICATED", `token server ${realm.host} gave no token`);
 }
 
 function failure(url: URL, { statusCode = 0 }: IncomingMessage): ClusterError {

@@ -14,6 +14,7 @@ import {
   type RegistryAuth,
 } from "./registry-auth.ts";
 import { type HttpRequest, readBody, readDocument, sendRequest } from "./registry-http.ts";
+import { readToken, tokenServer } from "./registry-token.ts";
 
 const triesMax = 4;
 const redirectsMax = 5;
@@ -155,13 +156,7 @@ export class RegistryClient {
 
   /** A token by the Docker token protocol; with an identity token by OAuth 2. */
   async #token(challenge: Extract<Challenge, { scheme: "bearer" }>): Promise<string> {
-    const url = new URL(challenge.realm);
-    if (url.protocol !== "https:" && this.#base.protocol === "https:") {
-      throw new ClusterError(
-        "UNAUTHENTICATED",
-        `the registry's token server ${url.host} is not secure`,
-      );
-    }
+    const url = tokenServer(challenge, this.#base);
     const { auth } = this.#options;
     const scope = challenge.scope || `repository:${this.#reference.repository}:pull`;
     const response = await this.#request(tokenRequest(url, challenge.service, scope, auth));
@@ -170,11 +165,7 @@ export class RegistryClient {
       const code = (response.statusCode ?? 0) >= 500 ? "UNAVAILABLE" : "UNAUTHENTICATED";
       throw new ClusterError(code, `token server ${url.host} answered ${response.statusCode}`);
     }
-    const token = readToken(bytes);
-    if (token === undefined) {
-      throw new ClusterError("UNAUTHENTICATED", `token server ${url.host} gave no token`);
-    }
-    return token;
+    return readToken(bytes, url);
   }
 
   async #failure(response: IncomingMessage, path: string): Promise<ClusterError> {
@@ -230,14 +221,4 @@ function tokenRequest(
   const headers: Record<string, string> =
     auth === undefined ? {} : { authorization: basicAuthorization(auth) };
   return { method: "GET", url, headers };
-}
-
-function readToken(bytes: Buffer): string | undefined {
-  try {
-    const value = JSON.parse(bytes.toString()) as { token?: unknown; access_token?: unknown };
-    const token = value.token ?? value.access_token;
-    return typeof token === "string" && token !== "" ? token : undefined;
-  } catch {
-    return undefined;
-  }
 }

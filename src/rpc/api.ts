@@ -1,6 +1,5 @@
 import type {
   ClientUnaryCall,
-  handleBidiStreamingCall,
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
@@ -41,10 +40,4 @@ type ServiceHandler<Handler> =
       ? (request: Request, context: CallContext, stream: MessageSink<Response>) => Promise<void>
       : Handler extends handleClientStreamingCall<infer Request, infer Response>
         ? (requests: AsyncIterable<Request>, context: CallContext) => Promise<Response>
-        : Handler extends handleBidiStreamingCall<infer Request, infer Response>
-          ? (
-              requests: AsyncIterable<Request>,
-              context: CallContext,
-              stream: MessageSink<Response>,
-            ) => Promise<void>
-          : never;
+        : never;

@@ -2,7 +2,6 @@ import type { PeerCertificate, TLSSocket } from "node:tls";
 import {
   Server,
   ServerCredentials,
-  type ServerDuplexStream,
   type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
@@ -55,7 +54,7 @@ interface LiveStream {
   readonly cut: Cut;
 }
 
-/** Any of the four shapes of `ServiceHandlers`; the service's definition says which it is. */
+/** Any of the three shapes of `ServiceHandlers`; the service's definition says which it is. */
 type AnyHandler = (...args: never[]) => Promise<unknown>;
 type LooseHandler = (
   input: unknown,
@@ -64,8 +63,7 @@ type LooseHandler = (
 ) => Promise<unknown>;
 type AnyCall = ServerUnaryCall<unknown, unknown> &
   ServerWritableStream<unknown, unknown> &
-  ServerReadableStream<unknown, unknown> &
-  ServerDuplexStream<unknown, unknown>;
+  ServerReadableStream<unknown, unknown>;
 
 const grpcProtocol = "h2";
 
@@ -221,7 +219,6 @@ export class RpcServer {
     };
     if (responseStream) {
       const serveStream = (call: AnyCall): void => {
-        if (requestStream) call.on("error", () => {}); // told to the handler by its iteration
         const end = once((error?: unknown) => {
           if (error === undefined) call.end();
           else call.emit("error", this.#describe(name, error));

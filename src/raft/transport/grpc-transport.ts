@@ -31,7 +31,7 @@ export interface GrpcTransportDeps {
 
 /** Members that are not known here yet, and how to answer them; the one that spoke last is the one that counts. */
 const answersMax = 4;
-/** What comes back on a stream: what a follower says to its leader, and a voter to a candidate. */
+/** What comes back over the own link: what a follower says to its leader, and a voter to a candidate. */
 const answerTypes: ReadonlySet<MessageType> = new Set([
   "MsgAppResp",
   "MsgHeartbeatResp",
@@ -39,7 +39,7 @@ const answerTypes: ReadonlySet<MessageType> = new Set([
   "MsgVoteResp",
 ]);
 
-/** Sends over one gRPC stream a peer; the receiving side is `raftService`. */
+/** Sends messages over one link a peer, and snapshots by gRPC; the receiving side is `serveRaft`. */
 export class GrpcTransport implements RaftTransport {
   readonly #options: GrpcTransportOptions;
   readonly #deps: GrpcTransportDeps;
@@ -77,7 +77,7 @@ export class GrpcTransport implements RaftTransport {
     };
   }
 
-  /** The node behind, and who may speak to it, for `raftService`. */
+  /** The node behind, and who may speak to it, for `serveRaft`. */
   get handler(): RaftReceiver | undefined {
     return this.#receiver;
   }

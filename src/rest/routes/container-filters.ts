@@ -33,9 +33,7 @@ export function checkContainerFilters(filters: Filters): void {
   for (const [name, allowed] of Object.entries(words)) {
     const wrong = filterList(filters, name).find((value) => !allowed.includes(value));
     if (wrong === undefined) continue;
-    throw badRequest(
-      `invalid filter '${name}=${wrong}': use ${allowed.filter(Boolean).join(", ")}`,
-    );
+    throw badRequest(`invalid filter '${name}=${wrong}': use ${allowed.join(", ")}`);
   }
   const code = filterList(filters, "exited").find((value) => !/^-?\d+$/.test(value));
   if (code !== undefined) throw badRequest(`invalid filter 'exited=${code}': use an exit code`);
