@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Meta } from "../gen/skep/Meta.ts";
 import type { Timestamp } from "../gen/skep/Timestamp.ts";
 import { toTimestamp } from "../model/time.ts";
@@ -15,9 +16,12 @@ import { createTables, type Tables, tableOf } from "./tables/tables.ts";
 /** Told after each change of the state. */
 export interface StateListener {
   onEvents(events: readonly StoreEvent[], index: number): void;
-  /** The whole state was replaced; `onEvents` follows with every object as created. */
+  /** The whole state was replaced; `onEvents` follows with every object as created, in several calls. */
   onReset(): void;
 }
+
+/** How many objects of a snapshot are told of at a stretch: listeners take some microseconds each. */
+const toldObjects = 500;
 
 interface Stamp {
   readonly version: { readonly index: number };
@@ -75,7 +79,10 @@ export class StoreStateMachine {
     return writeSnapshot(this.#index, objects, this.codec);
   }
 
-  /** Replaces the state by a snapshot's. DATA_LOSS, and the old state stays, when the snapshot is damaged. */
+  /**
+   * Replaces the state by a snapshot's. DATA_LOSS, and the old state stays, when the snapshot is damaged. Resolves once every object was
+   * told of, 500 a turn of the event loop; until then nothing may be applied (raft waits).
+   */
   async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const tables = createTables();
     let before: Meta | undefined;
@@ -88,10 +95,10 @@ export class StoreStateMachine {
     this.#tables = tables;
     this.#index = index;
     this.#listener.onReset();
-    const events = tableNames.flatMap((table) =>
-      Array.from(tableOf(tables, table).values(), (object) => createEvent(table, object)),
-    );
-    this.#listener.onEvents(events, index);
+    for (const events of slicesOf(createEvents(tables))) {
+      this.#listener.onEvents(events, index);
+      await setImmediate();
+    }
   }
 
   #make(change: StoreChange, { version, now }: Stamp): StoreEvent {
@@ -126,6 +133,21 @@ function withSpecVersion<O extends ObjectOf[TableName]>(object: O, index: number
   return object.specVersion === null ? { ...object, specVersion: { index } } : object;
 }
 
-function createEvent<T extends TableName>(table: T, object: ObjectOf[T]): StoreEvent {
-  return { kind: "create", table, object } as StoreEvent;
+function* createEvents(tables: Tables): Generator<StoreEvent> {
+  for (const table of tableNames) {
+    for (const object of tableOf(tables, table).values()) {
+      yield { kind: "create", table, object } as StoreEvent;
+    }
+  }
+}
+
+function* slicesOf(events: Iterable<StoreEvent>): Generator<readonly StoreEvent[]> {
+  let slice: StoreEvent[] = [];
+  for (const event of events) {
+    slice.push(event);
+    if (slice.length < toldObjects) continue;
+    yield slice;
+    slice = [];
+  }
+  if (slice.length > 0) yield slice;
 }

@@ -71,15 +71,28 @@ describe("snapshots", () => {
     assert.deepEqual(contents(other), before);
   });
 
-  it("tell subscribers of a reset and then of every object", async () => {
+  it("tell subscribers of a reset and then of every object, giving other work a turn between portions", async () => {
     const { store } = filled();
     const bytes = await collect(store.stateMachine.snapshot());
     const other = createMemoryStore().store;
     const heard: string[] = [];
     other.onReset(() => heard.push("reset"));
-    other.subscribe((events) => heard.push(`${events.length}`));
+    const told: string[] = [];
+    const seen: number[] = [];
+    other.subscribe((events) => {
+      seen.push(other.view().count("task"));
+      heard.push(`${events.length}`);
+      for (const { table, kind, object } of events) told.push(`${kind} ${table} ${object.id}`);
+      setImmediate(() => heard.push("another's turn"));
+    });
     await other.stateMachine.restore(cut(bytes, 65536));
-    assert.deepEqual(heard, ["reset", "2006"]);
+    const portions = ["500", "500", "500", "500", "6"].flatMap((size) => [size, "another's turn"]);
+    assert.deepEqual(heard, ["reset", ...portions]);
+    assert.deepEqual(seen, [2000, 2000, 2000, 2000, 2000]); // who looks sees all from the first on
+    const all = tableNames.flatMap((table) =>
+      [...store.view().all(table)].map(({ id }) => `create ${table} ${id}`),
+    );
+    assert.deepEqual(told, all);
   });
 
   it("leave the old state when they are cut short or damaged", async () => {
