@@ -1,4 +1,8 @@
-#!/usr/bin/env node
+#!/bin/sh
+":" //; unset NODE_EXTRA_CA_CERTS; exec node "$0" "$@"
+// Both a shell script and JavaScript, for node reads all certificates that variable names before it does anything (60 ms for a usual
+// system's), and the command line speaks no TLS.
+//
 // `npm run build` leaves the commands in one file, with V8's code for it. A build by tsc alone (.tsbuildinfo) does not: then that
 // file may be an old one, and the modules themselves are run.
 const { existsSync, readFileSync } = require("node:fs");

@@ -116,7 +116,7 @@ export class TestDaemon {
 
   /** Runs our CLI against this daemon. */
   skep(...args: string[]): Promise<CommandResult> {
-    return tryCommand(process.execPath, [binaries.skep, "-H", `unix://${this.socket}`, ...args], {
+    return tryCommand(binaries.skep, ["-H", `unix://${this.socket}`, ...args], {
       timeoutMs: 120_000,
     });
   }

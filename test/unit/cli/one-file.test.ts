@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import nodeModule from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -45,6 +45,18 @@ describe("the command line in one file", function () {
       assert.deepEqual(run(bundle, ...words), run(join(built, "src/cli/main.js"), ...words));
     });
   }
+
+  it("is started by a shell that hands the words on and spares node the extra certificates", () => {
+    const file = join(folder, "skep");
+    const start = readFileSync(binaries.skep, "utf8").split("\n", 2);
+    const probe =
+      "console.log(JSON.stringify([process.argv.slice(2), process.env.NODE_EXTRA_CA_CERTS ?? null]))";
+    writeFileSync(file, [...start, probe].join("\n"), { mode: 0o755 });
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: "/does/not/exist" };
+    const words = ["--format", "a 'b' \"c\"", "", "$HOME"];
+    const { stdout, stderr } = spawnSync(file, words, { encoding: "utf8", env });
+    assert.deepEqual([stderr, JSON.parse(stdout)], ["", [words, null]]);
+  });
 
   it("has V8's code beside it, which this node takes", () => {
     const script = new Script(nodeModule.wrap(readFileSync(bundle, "utf8")), {
