@@ -1,3 +1,4 @@
+import { BigMap } from "../../base/big-map.ts";
 import { ipToNumber, numberToIp, parseSubnet, type Subnet } from "../../base/ip.ts";
 import type { IpamConfig } from "../../gen/skep/IpamConfig.ts";
 
@@ -7,7 +8,7 @@ import type { IpamConfig } from "../../gen/skep/IpamConfig.ts";
  */
 export class AddressPool {
   readonly subnet: Subnet;
-  readonly #owners = new Map<number, string>();
+  readonly #owners = new BigMap<number, string>();
   readonly #reserved: ReadonlySet<number>;
   readonly #first: number;
   readonly #last: number;

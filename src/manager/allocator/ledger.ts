@@ -1,3 +1,4 @@
+import { BigMap } from "../../base/big-map.ts";
 import type { Network } from "../../gen/skep/Network.ts";
 import type { PortProtocol } from "../../gen/skep/PortProtocol.ts";
 import { AddressPool } from "./address-pool.ts";
@@ -21,7 +22,7 @@ export class Ledger {
     SCTP: new NumberPool(dynamicPorts.first, dynamicPorts.last),
   };
   readonly #vnis = new NumberPool(vnis.first, vnis.last);
-  readonly #held = new Map<string, Holding[]>();
+  readonly #held = new BigMap<string, Holding[]>();
   readonly #vniOf = new Map<string, number>();
 
   pool(networkId: string): AddressPool | undefined {

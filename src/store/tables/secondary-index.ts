@@ -1,3 +1,5 @@
+import { BigMap } from "../../base/big-map.ts";
+
 const none: readonly never[] = [];
 
 /**
@@ -6,7 +8,7 @@ const none: readonly never[] = [];
  */
 export class SecondaryIndex<T extends { readonly id: string }, K extends string | number = string> {
   readonly #keysOf: (object: T) => readonly K[];
-  readonly #groups = new Map<K, T | Map<string, T>>();
+  readonly #groups = new BigMap<K, T | BigMap<string, T>>();
 
   constructor(keysOf: (object: T) => readonly K[]) {
     this.#keysOf = keysOf;
@@ -17,11 +19,11 @@ export class SecondaryIndex<T extends { readonly id: string }, K extends string 
     return this.#groups.size;
   }
 
-  /** The objects under a key, in the order in which they came under it. To be read at once. */
+  /** The objects under a key, in the order in which they came under it while there are less than thousands. To be read at once. */
   get(key: K): Iterable<T> {
     const group = this.#groups.get(key);
     if (group === undefined) return none;
-    return group instanceof Map ? group.values() : [group];
+    return group instanceof BigMap ? group.values() : [group];
   }
 
   /** Puts `next` where `previous` was; either may be absent. */
@@ -36,19 +38,19 @@ export class SecondaryIndex<T extends { readonly id: string }, K extends string 
 
   #add(key: K, object: T): void {
     const group = this.#groups.get(key);
-    if (group instanceof Map) {
+    if (group instanceof BigMap) {
       group.set(object.id, object);
     } else if (group === undefined || group.id === object.id) {
       this.#groups.set(key, object);
     } else {
-      const both = new Map([[group.id, group]]);
-      this.#groups.set(key, both.set(object.id, object));
+      const both = new BigMap<string, T>().set(group.id, group).set(object.id, object);
+      this.#groups.set(key, both);
     }
   }
 
   #remove(key: K, id: string): void {
     const group = this.#groups.get(key);
-    if (!(group instanceof Map)) {
+    if (!(group instanceof BigMap)) {
       if (group?.id === id) this.#groups.delete(key);
       return;
     }

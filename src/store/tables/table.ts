@@ -1,3 +1,5 @@
+import { BigMap } from "../../base/big-map.ts";
+
 /** What a table keeps up to date with its objects. */
 export interface TableIndex<T> {
   replace(previous: T | undefined, next: T | undefined): void;
@@ -11,7 +13,7 @@ interface TableOptions<T extends { readonly id: string }> {
 
 /** One kind of object in memory, with its indexes. Checks nothing: see `check-changes.ts`. */
 export class Table<T extends { readonly id: string }> {
-  readonly #objects = new Map<string, T>();
+  readonly #objects = new BigMap<string, T>();
   readonly #idOfName = new Map<string, string>();
   readonly #nameOf: ((object: T) => string) | undefined;
   readonly #indexes: readonly TableIndex<T>[];
