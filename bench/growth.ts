@@ -20,9 +20,11 @@ import type { MemorySample } from "./memory-probe.ts";
 const { values: options } = parseArgs({
   options: { seconds: { type: "string", default: "600" }, json: { type: "string" } },
 });
-/** Rounds before the first sample: caches fill, code is compiled. */
-const warmUpRounds = 5;
-const roundsPerSample = 3;
+/** Rounds before the first sample that counts for the slopes: caches fill, code is compiled. */
+const warmUpRounds = 20;
+const roundsPerSample = 10;
+/** Nothing that a round waits for is longer than it must be: no monitoring of an update, quick health checks. */
+const quick = ["--update-parallelism", "0", "--update-monitor", "0s", "--health-interval", "200ms"];
 
 const figures = [
   ["heapBytes", 1e3, "kB"],
@@ -56,32 +58,40 @@ async function main(durationMs: number): Promise<void> {
   process.env["NODE_OPTIONS"] = `--import ${pathToFileURL(programPath("memory-probe")).href}`;
   cluster = await TestCluster.create({ managers: 1, workers: 1, images: [webImage("1")] });
   const samples: Sample[] = [];
-  const endMs = performance.now() + durationMs;
+  const startMs = performance.now();
+  const endMs = startMs + durationMs;
   for (let round = 0; performance.now() < endMs; round += 1) {
     await churn(cluster, round);
-    if (round < warmUpRounds || round % roundsPerSample !== 0) continue;
+    if (round % roundsPerSample !== 0) continue;
     samples.push({ round, daemon: "manager", ...(await sampleOf(cluster.first)) });
     const worker = must(cluster.workers[0], "the worker");
     samples.push({ round, daemon: "worker", ...(await sampleOf(worker)) });
     for (const sample of samples.slice(-2)) print(line(sample));
   }
+  const rounds = samples.at(-1)?.round ?? 0;
+  const seconds = (performance.now() - startMs) / 1000;
+  print(`${rounds} rounds, ${(seconds / (rounds + 1)).toFixed(1)} s each`);
   for (const daemon of ["manager", "worker"] as const) {
-    const own = samples.filter((sample) => sample.daemon === daemon);
+    const own = samples.filter((one) => one.daemon === daemon && one.round >= warmUpRounds);
     for (const [what, divisor, unit] of figures) {
       const values = own.map((sample): [number, number] => [sample.round, sample[what]]);
       const perRound = slope(values) / divisor;
-      print(`${daemon}: ${what} ${perRound.toFixed(3)} ${unit} a round`.trim());
+      const [first, second] = halves(values).map((half) => (highest(half) / divisor).toFixed(0));
+      print(
+        `${daemon}: ${what} ${perRound.toFixed(3)} ${unit} a round; at most ${first} ${unit} in the first half, ${second} in the second`,
+      );
     }
   }
   if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(samples, null, 2));
 }
 
-// A service made, watched, changed, scaled and removed, with a secret of its own.
+// A service made, watched, changed, scaled and removed, with a config of its own.
 async function churn({ first }: TestCluster, round: number): Promise<void> {
   const name = `churn-${round}`;
   const stop = [opened(first, "/events"), opened(first, "/events?filters=%7B%7D")];
   await skep(first, "config", "create", name, "/etc/hostname");
-  await skep(first, "service", "create", "-d", "--name", name, "--replicas", "4", "skep-web:1");
+  const named = ["--name", name, "--replicas", "4", "--config", name];
+  await skep(first, "service", "create", "-d", ...named, ...quick, "skep-web:1");
   await running(first, name, 4);
   stop.push(opened(first, `/services/${name}/logs?stdout=1&stderr=1&follow=1`));
   await skep(first, "service", "update", "-d", "--env-add", `ROUND=${round}`, name);
@@ -160,6 +170,15 @@ function slope(points: readonly (readonly [number, number])[]): number {
     below += (x - meanX) ** 2;
   }
   return above / below;
+}
+
+function halves<T>(all: readonly T[]): (readonly T[])[] {
+  const middle = all.length >> 1;
+  return [all.slice(0, middle), all.slice(middle)];
+}
+
+function highest(points: readonly (readonly [number, number])[]): number {
+  return Math.max(...points.map(([, value]) => value));
 }
 
 function line({ round, daemon, ...sample }: Sample): string {
