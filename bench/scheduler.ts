@@ -4,10 +4,12 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { must } from "../src/base/assert.ts";
 import { systemClock } from "../src/base/clock.ts";
+import { collectOftenAndShortly } from "../src/base/heap.ts";
 import { silentLogger } from "../src/base/log.ts";
 import { systemRandom } from "../src/base/random.ts";
 import type { PlacementStore } from "../src/scheduler/placement-store.ts";
 import { SchedulerLoop } from "../src/scheduler/scheduler-loop.ts";
+import { compactTask } from "../src/store/sharing-codec.ts";
 import { Store } from "../src/store/store.ts";
 import { aNode, aTask, aTaskSpec } from "../test/support/builders.ts";
 import { LaterProposer, PlainStore } from "./scheduler-store.ts";
@@ -36,6 +38,7 @@ interface Result extends Stretches {
   readonly cpuSeconds: number;
 }
 
+collectOftenAndShortly(); // as the daemon does
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 const [tasks, nodes, services, logged] = [
@@ -132,8 +135,12 @@ function* taskObjects(count: number) {
   );
   for (let number = 0; number < count; number += 1) {
     const template = must(templates[number % services], "a template");
-    const id = `task${String(number).padStart(21, "0")}`;
-    yield Object.freeze({ ...template, id, slot: Math.floor(number / services) + 1 });
+    const task = compactTask(template, template.spec);
+    task.id = `task${String(number).padStart(21, "0")}`;
+    task.slot = Math.floor(number / services) + 1;
+    task.meta = template.meta; // the store shares equal parts
+    task.status = template.status;
+    yield Object.freeze(task);
   }
 }
 

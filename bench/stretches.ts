@@ -26,7 +26,7 @@ export function threadCpuMs(): number {
 
 /** Turns the event loop without a pause until the work has ended, and times each turn. */
 export async function measureStretches(work: () => Promise<void>): Promise<Stretches> {
-  const turns: { readonly startMs: number; readonly endMs: number; readonly cpuMs: number }[] = [];
+  const turns = new Turns();
   const collections: { readonly startTime: number; readonly duration: number }[] = [];
   const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()));
   observer.observe({ entryTypes: ["gc"] });
@@ -37,24 +37,56 @@ export async function measureStretches(work: () => Promise<void>): Promise<Stret
   while (!isOver) {
     const [startMs, startCpuMs] = [performance.now(), threadCpuMs()];
     await new Promise((resolve) => setImmediate(resolve));
-    turns.push({ startMs, endMs: performance.now(), cpuMs: threadCpuMs() - startCpuMs });
+    turns.add(startMs, performance.now(), threadCpuMs() - startCpuMs);
   }
   await over;
   await new Promise((resolve) => setTimeout(resolve, 100)); // the observer is told later
   observer.disconnect();
-  const cpu = turns.map(({ cpuMs }) => cpuMs).sort((a, b) => a - b);
+  const all = turns.all();
+  const cpu = all.map(({ cpuMs }) => cpuMs).sort((a, b) => a - b);
   const at = (part: number): number => cpu[Math.floor((cpu.length - 1) * part)] ?? 0;
   return {
     cpuMaxMs: at(1),
     cpuP999Ms: at(0.999),
-    workMaxMs: withoutCollections(turns, collections),
-    wallMaxMs: turns.reduce((max, { startMs, endMs }) => Math.max(max, endMs - startMs), 0),
+    workMaxMs: withoutCollections(all, collections),
+    wallMaxMs: all.reduce((max, { startMs, endMs }) => Math.max(max, endMs - startMs), 0),
   };
+}
+
+interface Turn {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly cpuMs: number;
+}
+
+/** What was measured, in memory that the garbage collector does not look at: it must add nothing to what is measured. */
+class Turns {
+  #numbers = new Float64Array(3 * 2 ** 18);
+  #size = 0;
+
+  add(startMs: number, endMs: number, cpuMs: number): void {
+    if (this.#size === this.#numbers.length) {
+      const more = new Float64Array(2 * this.#size);
+      more.set(this.#numbers);
+      this.#numbers = more;
+    }
+    this.#numbers[this.#size] = startMs;
+    this.#numbers[this.#size + 1] = endMs;
+    this.#numbers[this.#size + 2] = cpuMs;
+    this.#size += 3;
+  }
+
+  all(): readonly Turn[] {
+    return Array.from({ length: this.#size / 3 }, (_, turn) => {
+      const [startMs = 0, endMs = 0, cpuMs = 0] = this.#numbers.subarray(3 * turn, 3 * turn + 3);
+      return { startMs, endMs, cpuMs };
+    });
+  }
 }
 
 // Both are in order of time, and a collection lies within one turn.
 function withoutCollections(
-  turns: readonly { startMs: number; endMs: number; cpuMs: number }[],
+  turns: readonly Turn[],
   collections: readonly { startTime: number; duration: number }[],
 ): number {
   let longestMs = 0;

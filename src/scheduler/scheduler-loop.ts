@@ -4,6 +4,7 @@ import { isClusterError } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Task } from "../gen/skep/Task.ts";
+import type { Timestamp } from "../gen/skep/Timestamp.ts";
 import { isTerminal } from "../model/task-state.ts";
 import { toTimestamp } from "../model/time.ts";
 import type { StoreEvent } from "../store/objects.ts";
@@ -11,7 +12,7 @@ import { IdSet } from "./id-set.ts";
 import { NodeCache } from "./node-cache.ts";
 import type { PlacementStore, PlacementTransaction } from "./placement-store.ts";
 import { needsScheduling, placePortion } from "./schedule.ts";
-import { type Placements, SchedulingPass } from "./scheduling-pass.ts";
+import { type Assignment, type Placements, SchedulingPass } from "./scheduling-pass.ts";
 import { Slice } from "./slice.ts";
 import { TaskQueue } from "./task-queue.ts";
 import { writeAssignment, writeExplanation } from "./write-placement.ts";
@@ -24,10 +25,14 @@ const portionTasks = 100;
 /** As many as the store puts into one entry; at first fewer, since code that V8 has not compiled takes ten times as long. */
 const entryTasks = 50;
 const firstEntryTasks = 10;
+/** Written by one function, as a function and its variables for each task is much for the garbage collector. Divides the two above. */
+const changeTasks = 10;
 /** Asking the time takes as long as reading a task. */
 const readTasks = 16;
 /** A pass that is older begins anew when nodes are no longer as they were at its start. */
 const passMs = 1_000;
+
+type Change = (tx: PlacementTransaction) => void;
 
 export interface SchedulerLoopDeps {
   readonly store: PlacementStore;
@@ -223,33 +228,50 @@ export class SchedulerLoop {
 
   /** One entry at a time: making one is a stretch of its own, apart from placing and from applying the one before. */
   async #commit(placements: readonly Placements[], slice: Slice): Promise<void> {
-    const changes = [...this.#changesOf(placements)];
+    const changes = this.#changesOf(placements);
     for (let from = 0, to = 0; from < changes.length; from = to) {
       if (from > 0 || slice.isTimeUp()) await slice.pause();
-      to = from + this.#entryTasks;
+      to = from + Math.ceil(this.#entryTasks / changeTasks);
       await this.#deps.store.batch(changes.slice(from, to));
       this.#entryTasks = Math.min(this.#entryTasks * 2, entryTasks);
     }
     this.#open.clear();
   }
 
-  *#changesOf(placements: readonly Placements[]): Generator<(tx: PlacementTransaction) => void> {
+  #changesOf(placements: readonly Placements[]): readonly Change[] {
     const now = toTimestamp(this.#deps.clock.now());
+    const changes: Change[] = [];
     for (const { assignments, unplaced } of placements) {
-      for (const { taskId, explanation } of unplaced) {
-        this.#waiting.add(taskId);
-        yield (tx) => writeExplanation(tx, taskId, explanation, now);
+      for (const { taskId } of unplaced) this.#waiting.add(taskId);
+      for (const part of partsOf(unplaced)) {
+        changes.push((tx) => {
+          for (const { taskId, explanation } of part)
+            writeExplanation(tx, taskId, explanation, now);
+        });
       }
-      for (const assignment of assignments) {
-        yield (tx) => {
-          const refused = writeAssignment(tx, assignment, now, this.#isOutdated !== "no");
-          if (refused === undefined) return;
-          this.#isOutdated = "now";
-          this.#queue.add(refused);
-        };
+      for (const part of partsOf(assignments)) {
+        changes.push((tx) => {
+          for (const assignment of part) this.#assign(tx, assignment, now);
+        });
       }
     }
+    return changes;
   }
+
+  #assign(tx: PlacementTransaction, assignment: Assignment, now: Timestamp): void {
+    const refused = writeAssignment(tx, assignment, now, this.#isOutdated !== "no");
+    if (refused === undefined) return;
+    this.#isOutdated = "now";
+    this.#queue.add(refused);
+  }
+}
+
+function partsOf<T>(all: readonly T[]): (readonly T[])[] {
+  const parts: (readonly T[])[] = [];
+  for (let from = 0; from < all.length; from += changeTasks) {
+    parts.push(all.slice(from, from + changeTasks));
+  }
+  return parts;
 }
 
 /** Whether after this event a task may fit that did not fit before. */

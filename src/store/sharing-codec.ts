@@ -69,12 +69,12 @@ export class SharingCodec {
 
   #decodeTask(bytes: Uint8Array): Task {
     const at = specRange(bytes);
-    if (at === undefined) return compact(objectCodecs.task.decode(bytes));
+    if (at === undefined) return compactTask(objectCodecs.task.decode(bytes));
     const spec = this.#specOf(bytes.subarray(at.start, at.end));
     const before = bytes.subarray(0, at.tagStart);
     const behind = bytes.subarray(at.end);
     const rest = behind.length === 0 ? before : Buffer.concat([before, behind]);
-    return compact(objectCodecs.task.decode(rest), spec);
+    return compactTask(objectCodecs.task.decode(rest), spec);
   }
 
   #bytesOf(spec: TaskSpec): Buffer {
@@ -117,8 +117,11 @@ function specRange(
   return found;
 }
 
-// Written out, since an object that grew field by field takes twice the memory of one made whole, and there are very many of these.
-function compact(task: Task, spec: TaskSpec | null = task.spec): Task {
+/**
+ * A copy as tables hold it. Written out, since an object that grew field by field takes twice the memory of one made whole (four times when
+ * it is frozen then), and there are very many of these.
+ */
+export function compactTask(task: Task, spec: TaskSpec | null = task.spec): Task {
   return {
     id: task.id,
     meta: task.meta && compactMeta(task.meta),
