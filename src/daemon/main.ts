@@ -1,12 +1,14 @@
 import { CommanderError } from "commander";
 import { pino } from "pino";
 import { errorMessage } from "../base/errors.ts";
+import { collectOftenAndShortly } from "../base/heap.ts";
 import { type DaemonConfig, readConfig } from "./config.ts";
 import { Daemon } from "./daemon.ts";
 
 await main();
 
 async function main(): Promise<void> {
+  collectOftenAndShortly();
   const { config, warnings } = configOrExit();
   const log = pino({
     level: config.logLevel,
