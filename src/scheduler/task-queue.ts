@@ -1,10 +1,18 @@
 import type { Task } from "../gen/skep/Task.ts";
 
-/** Tasks that are placed alike. */
+/** Ids in one array. */
+const pieceIds = 100;
+
+/**
+ * Tasks that are placed alike. Their ids are kept in many short arrays: a long one is copied each time it has to grow, and with hundreds
+ * of thousands of tasks in many lines such copies come all at once.
+ */
 interface Line {
   readonly serviceId: string;
   readonly version: number;
-  readonly ids: string[];
+  readonly pieces: string[][];
+  /** Which piece is given out, and what of it comes next. */
+  piece: number;
   next: number;
 }
 
@@ -26,18 +34,22 @@ export class TaskQueue {
 
   add(task: Task): void {
     this.#size += 1;
-    this.#lineOf(task).ids.push(task.id);
+    const { pieces } = this.#lineOf(task);
+    const last = pieces.at(-1);
+    if (last !== undefined && last.length < pieceIds) last.push(task.id);
+    else pieces.push([task.id]);
   }
 
-  /** Takes out up to `most` ids of tasks of one group; none when the queue is empty. */
+  /** Takes out up to `most` ids of tasks of one group, and no more than 100; none when the queue is empty. */
   take(most: number): readonly string[] {
     const [first] = this.#lines;
-    const line = this.#ownNode.ids.length > 0 ? this.#ownNode : first;
-    if (line === undefined) return [];
-    const ids = line.ids.slice(line.next, line.next + most);
+    const line = this.#ownNode.pieces.length > 0 ? this.#ownNode : first;
+    const piece = line?.pieces[line.piece];
+    if (line === undefined || piece === undefined) return [];
+    const ids = piece.slice(line.next, line.next + most);
     line.next += ids.length;
     this.#size -= ids.length;
-    if (line.next >= line.ids.length) this.#end(line);
+    if (line.next >= piece.length) this.#endPiece(line);
     return ids;
   }
 
@@ -63,7 +75,11 @@ export class TaskQueue {
     return line;
   }
 
-  #end(line: Line): void {
+  #endPiece(line: Line): void {
+    line.pieces[line.piece] = [];
+    line.piece += 1;
+    line.next = 0;
+    if (line.piece < line.pieces.length) return;
     if (line === this.#ownNode) {
       this.#ownNode = newLine("", 0);
       return;
@@ -76,5 +92,5 @@ export class TaskQueue {
 }
 
 function newLine(serviceId: string, version: number): Line {
-  return { serviceId, version, ids: [], next: 0 };
+  return { serviceId, version, pieces: [], piece: 0, next: 0 };
 }

@@ -42,6 +42,32 @@ describe("TaskQueue", () => {
     assert.deepEqual(queue.take(9), ["t7"]);
   });
 
+  it("gives out every task of a long line once and in order, also those that come meanwhile", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat({ max: 230 })),
+        fc.integer({ min: 1, max: 150 }),
+        (adds, most) => {
+          const queue = new TaskQueue();
+          let added = 0;
+          const taken: string[] = [];
+          for (const count of adds) {
+            for (const end = added + count; added < end; added += 1)
+              queue.add(waiting(`${added}`, "a"));
+            taken.push(...queue.take(most));
+            assert.equal(queue.size, added - taken.length);
+          }
+          while (queue.size > 0) taken.push(...queue.take(most));
+          assert.deepEqual(
+            taken,
+            Array.from({ length: added }, (_, number) => `${number}`),
+          );
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
   it("gives out first those that can go to one node only", () => {
     const queue = new TaskQueue();
     queue.add(waiting("t1", "a"));
