@@ -68,6 +68,8 @@ export interface RaftParts {
   readonly stateMachine: StateMachine;
   /** Whether the state names this raft id as that of a former member, who never comes back. */
   readonly isRemoved: (raftId: number) => boolean;
+  /** Log entries between snapshots as the cluster's spec has it now; 0 when it leaves that open. */
+  readonly snapshotEntries: () => number;
 }
 
 export interface ManagerDeps {
@@ -242,7 +244,10 @@ export class Manager {
     const stateMachine = timedStateMachine(this.store.stateMachine, this.#stopwatch);
     const isBootstrap = bootstrap !== undefined;
     const isRemoved = (id: number): boolean => removedRaftIds(this.store.view().cluster()).has(id);
-    const raft = await startRaft({ raftId: ownId, isBootstrap, peers, stateMachine, isRemoved });
+    const snapshotEntries = (): number =>
+      this.store.view().cluster()?.spec?.raft?.snapshotInterval ?? 0;
+    const parts = { raftId: ownId, isBootstrap, peers, stateMachine, isRemoved, snapshotEntries };
+    const raft = await startRaft(parts);
     this.#raft = raft;
     this.#history.start(this.store);
     let resolveReady: () => void = () => {};

@@ -20,7 +20,7 @@ import { writeAssignment, writeExplanation } from "./write-placement.ts";
 const debounceMs = 10;
 const debounceMaxMs = 100;
 /** The rest of the 10 ms that a stretch may take is left to garbage collections, which come with many new objects. */
-const sliceMs = 2;
+const sliceMs = 1;
 const portionTasks = 100;
 /** As many as the store puts into one entry; at first fewer, since code that V8 has not compiled takes ten times as long. */
 const entryTasks = 50;

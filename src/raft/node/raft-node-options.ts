@@ -17,8 +17,8 @@ export interface RaftNodeOptions {
   /** Ticks without a leader until an election (plus as many again at random). */
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
-  /** A snapshot is made after this many entries, or bytes of them. */
-  readonly snapshotEntries: number;
+  /** A snapshot is made after this many entries (a function is asked each time), or bytes of them. */
+  readonly snapshotEntries: number | (() => number);
   readonly snapshotBytes: number;
   /** Entries kept behind a snapshot for members that are a little late. */
   readonly keepEntries: number;

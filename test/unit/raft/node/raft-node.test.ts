@@ -77,6 +77,22 @@ describe("raft node, alone", () => {
     await group.stop();
   });
 
+  it("makes snapshots as often as is wanted at the time", async () => {
+    let snapshotEntries = 1_000;
+    const group = await RaftGroup.of(1, { snapshotEntries: () => snapshotEntries });
+    const snapshotsAfter = async (proposals: number): Promise<number> => {
+      for (let i = 0; i < proposals; i += 1) await group.propose(`p${i}`);
+      await settle();
+      return (await group.get(1).disk.snapshots.list()).length;
+    };
+    assert.equal(await snapshotsAfter(20), 0);
+    snapshotEntries = 15;
+    assert.equal(await snapshotsAfter(1), 1);
+    snapshotEntries = 1_000;
+    assert.equal(await snapshotsAfter(20), 1);
+    await group.stop();
+  });
+
   it("makes a snapshot by bytes too", async () => {
     const group = await RaftGroup.of(1, { snapshotBytes: 3_000, keepEntries: 0 });
     for (let i = 0; i < 4; i += 1) await group.propose("x".repeat(1_000));
