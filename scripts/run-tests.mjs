@@ -5,43 +5,52 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
-// Integration tests mostly wait: for timeouts of real daemons, for containers. So as many files as there are lanes run at a time.
+// Unit tests are dealt out to two processes. Integration tests mostly wait, for timeouts of real daemons, for containers: each file has a process of its own.
 const suites = [
-  { name: "unit and contract", folders: ["dist/test/unit", "dist/test/contract"] },
-  { name: "simulation", folders: ["dist/test/simulation"] },
-  { name: "mutation", folders: ["dist/test/mutation"] },
-  { name: "integration", folders: ["dist/test/integration"], lanes: 2 },
+  { name: "unit and contract", folders: ["dist/test/unit", "dist/test/contract"], processes: 2 },
+  { name: "simulation", folders: ["dist/test/simulation"], processes: 1 },
+  { name: "mutation", folders: ["dist/test/mutation"], processes: 1 },
+  { name: "integration", folders: ["dist/test/integration"], processes: Number.POSITIVE_INFINITY },
 ];
 // Node reads these before it does anything else, 60 to 90 ms of CPU in each of hundreds of processes; no test needs them.
 delete process.env.NODE_EXTRA_CA_CERTS;
+/** So many processes run at a time. */
+const lanes = 2;
 const wanted = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** What failed, as mocha told it: shown last, where the reader of a long output looks. */
 const failures = [];
 
-for (const { name, folders, lanes } of suites) {
+for (const { name, folders, processes } of suites) {
   if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) continue;
   const files = folders.flatMap(testFilesIn);
   if (files.length === 0) continue;
   console.log(`\n=== ${name} ===`);
-  if (lanes === undefined) await runCounted(name, files, (text) => process.stdout.write(text));
-  else await runInLanes(files, lanes);
+  if (processes === 1) await runCounted(name, files, (text) => process.stdout.write(text));
+  else await runInLanes(name, dealtOut(files, processes));
 }
 if (failures.length > 0) console.log(`\n=== failed ===\n${failures.join("\n")}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed === 0 ? 0 : 1);
 
-/** The largest files first, for they take longest; each file's output is shown when it has ended. */
-async function runInLanes(files, lanes) {
-  const queue = [...files].sort((a, b) => statSync(b).size - statSync(a).size);
+/** The largest files first, for they take longest. */
+function dealtOut(files, processes) {
+  const sorted = [...files].sort((a, b) => statSync(b).size - statSync(a).size);
+  const count = Math.min(processes, sorted.length);
+  return Array.from({ length: count }, (_, first) => sorted.filter((_, at) => at % count === first));
+}
+
+/** Each process's output is shown when it has ended. */
+async function runInLanes(name, queue) {
   const lane = async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    for (let files = queue.shift(); files !== undefined; files = queue.shift()) {
+      const title = files.length === 1 ? files[0] : `${name}, ${files.length} files`;
       const startMs = Date.now();
       let output = "";
-      await runCounted(file, [file], (text) => {
+      await runCounted(title, files, (text) => {
         output += text;
       });
-      console.log(`--- ${file} (${Math.round((Date.now() - startMs) / 1000)} s)\n${output}`);
+      console.log(`--- ${title} (${Math.round((Date.now() - startMs) / 1000)} s)\n${output}`);
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));

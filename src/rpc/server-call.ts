@@ -14,6 +14,7 @@ export function shortcutInterceptor(): ServerInterceptor {
   return (method, call) => new ShortcutCall(call, method.responseStream, authContexts);
 }
 
+/** Hands everything on by itself: what the class that it extends does for interceptors that change something costs a tenth of a call. */
 class ShortcutCall extends ServerInterceptingCall {
   readonly #next: NextCall;
   readonly #isStream: boolean;
@@ -36,14 +37,26 @@ class ShortcutCall extends ServerInterceptingCall {
     return context;
   }
 
+  override start(listener: Parameters<NextCall["start"]>[0]): void {
+    this.#next.start(listener);
+  }
+
+  override sendMetadata(metadata: Parameters<NextCall["sendMetadata"]>[0]): void {
+    this.#next.sendMetadata(metadata);
+  }
+
   override sendMessage(message: unknown, callback: () => void): void {
     if (this.#isStream) {
-      super.sendMessage(message, callback);
+      this.#next.sendMessage(message, callback);
       return;
     }
     // Whatever goes wrong while it is written ends the stream; what is said after that is not heard.
-    super.sendMessage(message, nothing);
+    this.#next.sendMessage(message, nothing);
     callback();
+  }
+
+  override sendStatus(status: Parameters<NextCall["sendStatus"]>[0]): void {
+    this.#next.sendStatus(status);
   }
 }
 

@@ -270,17 +270,19 @@ function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
   return socket.authorized ? socket.getPeerCertificate() : undefined;
 }
 
-/** Most unary handlers never look at the signal, and each call ends with "cancelled": so it is made when it is asked for. */
+/** Most unary handlers look at neither address nor signal, and each call ends with "cancelled": so both are made when they are asked for. */
 class ServedCall implements CallContext {
   readonly peer: PeerIdentity | undefined;
-  readonly remoteAddress: string;
   readonly #call: AnyCall;
   #abort: AbortController | undefined;
 
   constructor(call: AnyCall, peer: PeerIdentity | undefined) {
     this.peer = peer;
-    this.remoteAddress = call.getPeer();
     this.#call = call;
+  }
+
+  get remoteAddress(): string {
+    return this.#call.getPeer();
   }
 
   get signal(): AbortSignal {
