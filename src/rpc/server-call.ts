@@ -37,6 +37,12 @@ class ShortcutCall extends ServerInterceptingCall {
     return context;
   }
 
+  /** As it was when the call began: its connection may be gone. */
+  override getPeer(): string {
+    const { remoteAddress, remotePort } = this.#next.getConnectionInfo();
+    return `${remoteAddress}:${remotePort}`;
+  }
+
   override start(listener: Parameters<NextCall["start"]>[0]): void {
     this.#next.start(listener);
   }

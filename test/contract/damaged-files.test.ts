@@ -13,15 +13,15 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { must } from "../../../src/base/assert.ts";
-import { isClusterError } from "../../../src/base/errors.ts";
-import { type StateFile, swarmFiles } from "../../support/state-files.ts";
+import { must } from "../../src/base/assert.ts";
+import { isClusterError } from "../../src/base/errors.ts";
+import { type StateFile, swarmFiles } from "../support/state-files.ts";
 import {
   buildStateFolder,
   openStateFolder,
   unlockKeyOfFolder,
   wanted,
-} from "../../support/state-folder.ts";
+} from "../support/state-folder.ts";
 
 /** Damage that is expected to be told names what to do in one of these ways. */
 const advice =
