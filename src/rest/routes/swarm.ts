@@ -81,7 +81,8 @@ async function join(request: RestRequest, { backend }: RestContext): Promise<Rep
   if (options.remoteAddresses.length === 0) {
     throw new HttpError(400, "at least 1 RemoteAddr is required to join");
   }
-  if (options.joinToken === "") throw new HttpError(400, "a join token is required: set JoinToken");
+  if (options.joinToken === "")
+    throw new HttpError(400, "a join token is required: give --token (JoinToken)");
   try {
     await backend.node.joinSwarm(options, request.signal);
   } catch (error) {

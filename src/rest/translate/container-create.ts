@@ -10,6 +10,7 @@ import { readContainerMounts } from "./container-mounts.ts";
 import { readPortBindings } from "./container-ports.ts";
 import { refuseUnsupported } from "./container-unsupported.ts";
 import { JsonObject } from "./json-object.ts";
+import { readDurationMs } from "./time.ts";
 
 const policyNames = {
   no: "no",
@@ -151,7 +152,7 @@ export function readRestartPolicy(object: JsonObject | undefined): RestartPolicy
 
 function readHealthcheck(object: JsonObject | undefined): HealthcheckData | undefined {
   if (object === undefined) return undefined;
-  const ms = (name: string): number => object.integer(name, { max: 2 ** 63 }) / 1e6;
+  const ms = (name: string): number => readDurationMs(object, name);
   return {
     test: object.texts("Test"),
     intervalMs: ms("Interval"),

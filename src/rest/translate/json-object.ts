@@ -1,4 +1,5 @@
 import { badRequest } from "../http/http-error.ts";
+import { fieldWithFlag } from "./flag-names.ts";
 
 /**
  * Reads the fields of a JSON object sent by a client. Absent and null mean the default; a value of
@@ -52,9 +53,8 @@ export class JsonObject {
     const { min = 0, max = Number.MAX_SAFE_INTEGER } = options;
     if (typeof value !== "number") throw wrongType(this.#pathOf(name), "a number", value);
     if (!Number.isInteger(value) || value < min || value > max) {
-      throw badRequest(
-        `invalid ${this.#pathOf(name)}: ${value} is not a whole number from ${min} to ${max}`,
-      );
+      const to = max < Number.MAX_SAFE_INTEGER ? `to ${max}` : "on";
+      throw this.refusal(name, `${value} is not a whole number from ${min} ${to}`);
     }
     return value;
   }
@@ -116,9 +116,14 @@ export class JsonObject {
     const word = Object.hasOwn(words, text) ? words[text] : undefined;
     if (word === undefined) {
       const known = Object.keys(words).join(", ");
-      throw badRequest(`invalid ${this.#pathOf(name)}: "${text}" is not one of ${known}`);
+      throw this.refusal(name, `"${text}" is not one of ${known}`);
     }
     return word;
+  }
+
+  /** The 400 that names a field, and the flag that set it, and says what is wrong with its value. */
+  refusal(name: string, problem: string): Error {
+    return badRequest(`invalid ${fieldWithFlag(this.#pathOf(name))}: ${problem}`);
   }
 
   #get(name: string): unknown {

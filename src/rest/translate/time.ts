@@ -27,14 +27,27 @@ export function durationJson(duration: Duration | null): number | undefined {
 
 /** A field of nanoseconds; null when absent. 400 for a negative or fractional one. */
 export function readDuration(object: JsonObject, name: string): Duration | null {
-  // int64 in Docker; what is lost above 2^53 is less than a microsecond.
-  const nanos = object.optionalInteger(name, { max: 2 ** 63 });
+  const nanos = readNanos(object, name);
   return nanos === undefined ? null : durationOf(nanos);
 }
 
 /** As `readDuration`; 0 also means "not set". */
 export function readDurationOrUnset(object: JsonObject, name: string): Duration | null {
-  return object.integer(name, { max: 2 ** 63 }) === 0 ? null : readDuration(object, name);
+  return readNanos(object, name) === 0 ? null : readDuration(object, name);
+}
+
+/** As `readDuration`, in milliseconds; 0 when absent. */
+export function readDurationMs(object: JsonObject, name: string): number {
+  return (readNanos(object, name) ?? 0) / 1e6;
+}
+
+// int64 in Docker; what is lost above 2^53 is less than a microsecond.
+function readNanos(object: JsonObject, name: string): number | undefined {
+  const nanos = object.optionalInteger(name, { min: -(2 ** 63), max: 2 ** 63 });
+  if (nanos !== undefined && nanos < 0) {
+    throw object.refusal(name, `${nanos / 1e9}s is negative: give 0 or more`);
+  }
+  return nanos;
 }
 
 function durationOf(nanos: number): Duration {

@@ -138,13 +138,25 @@ describe("rest protocol", () => {
       name: "unknown word",
       body: { UpdateConfig: { Order: "sideways" } },
       status: 400,
-      want: /UpdateConfig\.Order: "sideways" is not one of stop-first, start-first/,
+      want: /invalid --update-order \(UpdateConfig\.Order\): "sideways" is not one of stop-first, start-first/,
     },
     {
       name: "negative duration",
-      body: { TaskTemplate: { ContainerSpec: { StopGracePeriod: -1 } } },
+      body: { TaskTemplate: { ContainerSpec: { StopGracePeriod: -5e9 } } },
       status: 400,
-      want: /StopGracePeriod: -1/,
+      want: /^invalid --stop-grace-period \(TaskTemplate\.ContainerSpec\.StopGracePeriod\): -5s is negative: give 0 or more$/,
+    },
+    {
+      name: "wrong word in a list",
+      body: { TaskTemplate: { ContainerSpec: { Mounts: [{ Type: "x" }] } } },
+      status: 400,
+      want: /^invalid --mount \(TaskTemplate\.ContainerSpec\.Mounts\[0\]\.Type\): "x" is not one of/,
+    },
+    {
+      name: "field without a flag of its own",
+      body: { TaskTemplate: { ForceUpdate: -1 } },
+      status: 400,
+      want: /^invalid TaskTemplate\.ForceUpdate: -1 is not a whole number from 0 on$/,
     },
     { name: "too large", body: " ".repeat(9 << 20), status: 413, want: /larger than/ },
     {
