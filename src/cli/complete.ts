@@ -81,11 +81,6 @@ export async function complete(
   words: readonly string[],
   open: () => Session,
 ): Promise<readonly Candidate[]> {
-  // bash makes three words of --flag=value, and puts the last one's candidates behind the sign by itself.
-  if (words.at(-1) === "=") return await complete(program, [...words.slice(0, -1), ""], open);
-  if (words.at(-2) === "=") {
-    return await complete(program, [...words.slice(0, -2), ...words.slice(-1)], open);
-  }
   const before = words.slice(0, -1);
   const last = words.at(-1) ?? "";
   const joined = /^(--[^=]+)=(.*)$/.exec(last);

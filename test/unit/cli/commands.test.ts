@@ -184,8 +184,10 @@ describe("the commands of skep", () => {
     { words: "completion z", want: "zsh" },
     { words: "service create --name ", want: "" },
     { words: "service create --mode=glo", want: "--mode=global --mode=global-job" },
-    { words: "service create --mode = replicated-", want: "replicated-job" },
-    { words: "node update --role =", want: "worker manager" },
+    {
+      words: "service create --mode=",
+      want: "--mode=replicated --mode=global --mode=replicated-job --mode=global-job",
+    },
     { words: "--context def", want: "default" },
     { words: "context use def", want: "default" },
     { words: "nothing like it ", want: "" },
