@@ -81,7 +81,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   "stack ps": ["skep stack ps --filter desired-state=running shop"],
   "network create": [
     "skep network create back",
-    "skep network create --subnet 10.30.0.0/24 --opt encrypted --internal db-net",
+    "skep network create --subnet 10.30.0.0/24 --attachable --internal db-net",
   ],
   "network ls": ["skep network ls --filter driver=overlay"],
   "network inspect": ["skep network inspect --verbose back"],

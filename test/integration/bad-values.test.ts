@@ -91,6 +91,7 @@ const otherCases: readonly Case[] = [
   ["network create -d overlay --subnet 10.0.0.0/31 n1", /subnet 10\.0\.0\.0\/31: it is too small/],
   ["network create -d magic n1", /driver .*magic.*(use|not)/],
   ["network create -d overlay --ipv6 n1", /network ipv6: overlay networks have IPv4 only/],
+  ["network create -d overlay --opt encrypted n1", /opt encrypted: .*not encrypted: leave it out/],
   ["network create -d overlay no/name", /network name "no\/name": use letters/],
   ["secret create no/name /etc/hostname", /secret name "no\/name": use letters/],
   ["secret create --template-driver jinja s1 /etc/hostname", /"jinja": use golang/],

@@ -227,7 +227,11 @@ const updateOnly: readonly FlagRow[] = [
   ["--rollback", "go back to the spec before"],
   ...lists.flatMap(([noun, value, help]): FlagRow[] => [
     [`--${noun}-add <${value}>`, help, "list"],
-    [`--${noun}-rm <${removedBy[noun] ?? noun}>`, `takes away a ${noun}`, "list"],
+    [
+      `--${noun}-rm <${removedBy[noun] ?? noun}>`,
+      `takes away ${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`,
+      "list",
+    ],
   ]),
 ];
 

@@ -305,6 +305,12 @@ describe("other specs", () => {
       given: network({ ingress: true, attachable: true }),
       want: /ingress/,
     },
+    {
+      name: "an option that would seem to protect",
+      given: network({ driver: { name: "overlay", options: { encrypted: "" } } }),
+      want: /opt encrypted: .*leave it out/,
+      code: "UNIMPLEMENTED",
+    },
     { name: "ipv6", given: network({ ipv6Enabled: true }), want: /ipv6/, code: "UNIMPLEMENTED" },
     { name: "subnet", given: subnets({ subnet: "10.1.0.0/24", gateway: "10.1.0.1" }), want: /^$/ },
     { name: "bad subnet", given: subnets({ subnet: "10.1.0.0" }), want: /subnet/ },
