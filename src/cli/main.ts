@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { ApiClient } from "./client.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import { hostOf, makeProgram } from "./program.ts";
+import { hostOf, makeProgram, withHelpLast } from "./program.ts";
 import { problemText, type Session } from "./session.ts";
 
 const completionMs = 2_000;
@@ -22,8 +22,9 @@ async function main(argv: readonly string[]): Promise<void> {
   });
   try {
     if (argv[0] === "__complete") return await printCandidates(argv.slice(1), interrupted.signal);
-    const program = await makeProgram(argv, (host) => openSession(host, interrupted.signal));
-    await program.parseAsync(argv as string[], { from: "user" });
+    const words = withHelpLast(argv);
+    const program = await makeProgram(words, (host) => openSession(host, interrupted.signal));
+    await program.parseAsync(words as string[], { from: "user" });
   } catch (error) {
     process.exitCode = report(error);
   }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { skepVersion } from "../base/version.ts";
 import { CliCommand } from "./command.ts";
 import { chooseHost, contextsPath, readContexts } from "./contexts.ts";
 import { addExamples } from "./examples.ts";
@@ -92,6 +93,7 @@ export async function makeProgram(
     .description("Manage a Skep cluster")
     .option("-H, --host <socket>", "daemon to talk to (default: $SKEP_HOST or $DOCKER_HOST)")
     .option("-c, --context <name>", "daemon to talk to, by name (default: $SKEP_CONTEXT)")
+    .version(`skep ${skepVersion}`, "-v, --version", "show the version of this command")
     .enablePositionalOptions()
     .showSuggestionAfterError()
     .exitOverride();
@@ -108,6 +110,12 @@ export async function makeProgram(
   }
   addExamples(program, "");
   return program;
+}
+
+/** Pure: "help service create" -> "service create --help"; commander alone knows the first of these words only. */
+export function withHelpLast(argv: readonly string[]): readonly string[] {
+  const [first, ...rest] = argv;
+  return first === "help" && rest.length > 1 ? [...rest, "--help"] : argv;
 }
 
 // "skep -H unix:///x service ls" -> "service"; "skep help service" -> "service".

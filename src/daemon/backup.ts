@@ -1,11 +1,11 @@
 import { type Clock, sleep } from "../base/clock.ts";
 import { ClusterError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
+import { skepVersion } from "../base/version.ts";
 import { writeBackup } from "../manager/backup.ts";
 import { newBackupKey } from "../manager/backup-key.ts";
 import type { Manager } from "../manager/manager.ts";
 import type { SwarmBackup } from "../rest/backend/swarm-backup.ts";
-import { skepVersion } from "./node-info.ts";
 
 const catchUpMs = 5_000;
 const pollMs = 20;

@@ -1,12 +1,10 @@
 import { readFileSync } from "node:fs";
 import { arch, availableParallelism, release, totalmem } from "node:os";
+import { skepVersion } from "../base/version.ts";
 import type { NodeInfoData, VersionData } from "../rest/backend/node-info.ts";
 import type { HostFacts } from "../runtime/host-facts.ts";
 import { machineArchitecture } from "../worker/node-description.ts";
 import type { DaemonConfig } from "./config.ts";
-
-/** This release. */
-export const skepVersion = "0.1.0";
 
 /** What this build is. */
 export function versionData(): VersionData {

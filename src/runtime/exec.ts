@@ -43,7 +43,9 @@ export async function launchExec(launch: ExecLaunch): Promise<ExecSession> {
   const pidPath = `${launch.folder}/exec-${launch.execId}.pid`;
   await writeFile(specPath, JSON.stringify(launch.process), { mode: 0o600 });
   const args = [
-    ...["--root", launch.runcRoot, "exec", "--process", specPath, "--pid-file", pidPath],
+    // With a log elsewhere its errors are words on stderr, not lines of a log.
+    ...["--root", launch.runcRoot, "--log", "/dev/null"],
+    ...["exec", "--process", specPath, "--pid-file", pidPath],
     launch.containerId,
   ];
   const streams = launch.process.terminal

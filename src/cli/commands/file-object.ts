@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { IdJson } from "../../rest/wire/common.ts";
+import { checkFlagFile } from "../flag-file.ts";
 import { formatHelp } from "../format/list.ts";
 import { formatAge, parseTime } from "../format/units.ts";
 import { addInspect } from "../inspect.ts";
@@ -66,7 +67,7 @@ function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession):
       if (driver !== undefined && file !== "-") {
         throw invalid("--driver", driver, "left out when there is a file: the driver has the data");
       }
-      const given = file === "-" ? () => buffer(process.stdin) : () => readFile(file);
+      const given = file === "-" ? () => buffer(process.stdin) : () => readArgument(file);
       const data = driver === undefined ? await given() : Buffer.alloc(0);
       const body = {
         Name: name,
@@ -119,4 +120,9 @@ function addFileObjectCommands(program: Command, noun: Noun, open: OpenSession):
         return name;
       });
     });
+}
+
+async function readArgument(file: string): Promise<Buffer> {
+  await checkFlagFile("[file]", file, "read");
+  return await readFile(file);
 }

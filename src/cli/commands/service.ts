@@ -121,7 +121,10 @@ function addQueries(service: Command, open: OpenSession): void {
   addInspect(service, open, {
     description: "Show services in full",
     argument: "<service...>",
-    get: getService,
+    get: async (session, name, { pretty = false }) => {
+      const service = await getService(session, name);
+      return pretty ? await withNetworkNames(session, service) : service;
+    },
     pretty: prettyService,
   });
   service
@@ -180,4 +183,16 @@ function replicasText({ Spec: { Mode, TaskTemplate }, ServiceStatus }: ServiceJs
     return `${text} (${ServiceStatus?.CompletedTasks ?? 0}/${Mode.ReplicatedJob.TotalCompletions ?? 0} completed)`;
   }
   return max > 0 ? `${text} (max ${max} per node)` : text;
+}
+
+// For people: names in place of ids; a network that is gone keeps its id.
+async function withNetworkNames(session: Session, service: ServiceJson): Promise<ServiceJson> {
+  const networks = await session.client.get<{ Id: string; Name: string }[]>("/networks");
+  const names = new Map(networks.map(({ Id, Name }) => [Id, Name]));
+  const { TaskTemplate } = service.Spec;
+  const Networks = (TaskTemplate.Networks ?? []).map((one) => ({
+    ...one,
+    Target: names.get(one.Target ?? "") ?? one.Target ?? "",
+  }));
+  return { ...service, Spec: { ...service.Spec, TaskTemplate: { ...TaskTemplate, Networks } } };
 }

@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
+import { skepVersion } from "../../base/version.ts";
 import type { InfoJson, VersionInfoJson } from "../../rest/wire/system.ts";
 import { formatTemplate } from "../format/list.ts";
 import { timeSeconds } from "../logs.ts";
@@ -33,14 +34,14 @@ export function addSystemCommands(program: Command, open: OpenSession): void {
       const session = open();
       const version = await session.client.get<VersionInfoJson>("/version");
       if (show !== undefined) {
-        const Client = { Version: version.Version, NodeVersion: process.version };
+        const Client = { Version: skepVersion, NodeVersion: process.version };
         session.print(show({ Client, Server: version }));
         return;
       }
-      session.print(`Client: Skep\n Node:             ${process.version}\n`);
+      session.print(`Client: Skep ${skepVersion}\n Node:             ${process.version}\n`);
       session.print(
         [
-          "Server: Skep",
+          `Server: ${version.Platform.Name}`,
           ` API version:      ${version.ApiVersion} (minimum version ${version.MinAPIVersion})`,
           ` Engine version:   ${version.Version}`,
           ` OS/Arch:          ${version.Os}/${version.Arch}`,

@@ -17,6 +17,18 @@ export function formatBytes(bytes: number): string {
   return `${Number(value.toPrecision(3))}${units[unit]}`;
 }
 
+/** 1_572_864 -> "1.5MiB", in powers of 1024 with four figures, as docker says sizes of memory. */
+export function formatMemory(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${Number(value.toPrecision(4))}${units[unit]}`;
+}
+
 /** "2026-11-21T08:00:00.123456789Z" in milliseconds; 0 for none. */
 export function parseTime(text: string | undefined): number {
   return text === undefined || text.startsWith("0001-") ? 0 : Date.parse(text);

@@ -1,6 +1,6 @@
 import type { NodeJson } from "../../rest/wire/node.ts";
 import { labelLines, type OutlineEntry, outline } from "../format/outline.ts";
-import { formatBytes } from "../format/units.ts";
+import { formatMemory } from "../format/units.ts";
 
 /** A node for `node inspect --pretty`. */
 export function prettyNode(node: NodeJson): string {
@@ -35,7 +35,7 @@ export function prettyNode(node: NodeJson): string {
         ["CPUs", resources.NanoCPUs === undefined ? undefined : resources.NanoCPUs / 1e9],
         [
           "Memory",
-          resources.MemoryBytes === undefined ? undefined : formatBytes(resources.MemoryBytes),
+          resources.MemoryBytes === undefined ? undefined : formatMemory(resources.MemoryBytes),
         ],
       ],
     ],

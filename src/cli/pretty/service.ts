@@ -8,7 +8,7 @@ import type {
   UpdateConfigJson,
 } from "../../rest/wire/service.ts";
 import { labelLines, type OutlineEntry, outline } from "../format/outline.ts";
-import { formatBytes } from "../format/units.ts";
+import { formatMemory } from "../format/units.ts";
 import { formatPort } from "../ports.ts";
 
 /** A service for `service inspect --pretty`. */
@@ -115,7 +115,7 @@ function resourceLines(resources: ResourcesJson | undefined): OutlineEntry[] {
   const { NanoCPUs = 0, MemoryBytes = 0, Pids = 0 } = resources ?? {};
   const lines: OutlineEntry[] = [];
   if (NanoCPUs > 0) lines.push(["CPUs", NanoCPUs / 1e9]);
-  if (MemoryBytes > 0) lines.push(["Memory", formatBytes(MemoryBytes)]);
+  if (MemoryBytes > 0) lines.push(["Memory", formatMemory(MemoryBytes)]);
   if (Pids > 0) lines.push(["Pids", Pids]);
   for (const { DiscreteResourceSpec, NamedResourceSpec } of resources?.GenericResources ?? []) {
     const resource = DiscreteResourceSpec ?? NamedResourceSpec;

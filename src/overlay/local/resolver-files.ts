@@ -64,6 +64,7 @@ export function hostsText(
   extraHosts: readonly string[],
   gateway: string,
 ): string {
+  const short = hostname.includes(".") ? [hostname.replace(/\..*$/, "")] : [];
   return lines([
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",
@@ -76,7 +77,8 @@ export function hostsText(
       const ip = address === "host-gateway" ? gateway : address;
       return ip === "" ? [] : [`${ip}\t${name}`];
     }),
-    ...endpoints.map(({ address }) => `${address}\t${hostname}`),
+    // One with a domain is also called by its first part.
+    ...endpoints.map(({ address }) => `${address}\t${[hostname, ...short].join(" ")}`),
   ]);
 }
 

@@ -56,6 +56,15 @@ export function labelsAllow(filters: Filters, labels: Readonly<Record<string, st
   );
 }
 
+/** Whether a name matches a filter's regular expression; what is none is looked for as it stands. */
+export function matchesPattern(name: string, pattern: string): boolean {
+  try {
+    return new RegExp(pattern).test(name);
+  } catch {
+    return name.includes(pattern);
+  }
+}
+
 function parseObject(text: string): object {
   let value: unknown;
   try {

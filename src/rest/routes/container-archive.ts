@@ -1,5 +1,6 @@
+import { isClusterError } from "../../base/errors.ts";
 import type { PathStatData } from "../backend/containers.ts";
-import { badRequest, notImplemented } from "../http/http-error.ts";
+import { badRequest, notFound, notImplemented } from "../http/http-error.ts";
 import { queryFlag } from "../http/query.ts";
 import { empty, type Reply } from "../http/reply.ts";
 import { param, type RestContext, type RestRequest, type Route } from "../http/request.ts";
@@ -18,7 +19,7 @@ async function stat(request: RestRequest, context: RestContext): Promise<Reply> 
   const { containers } = context.backend.node;
   const container = await findContainer(context, param(request, "id"));
   if (containers.statPath === undefined) throw notImplemented("HEAD /containers/{id}/archive");
-  const found = await containers.statPath(container.id, pathOf(request));
+  const found = await named(request, containers.statPath(container.id, pathOf(request)));
   return { kind: "empty", status: 200, headers: statHeader(found) };
 }
 
@@ -29,7 +30,7 @@ async function read(request: RestRequest, context: RestContext): Promise<Reply> 
     throw notImplemented("GET /containers/{id}/archive");
   }
   const path = pathOf(request);
-  const found = await containers.statPath(container.id, path);
+  const found = await named(request, containers.statPath(container.id, path));
   return {
     kind: "stream",
     status: 200,
@@ -56,8 +57,22 @@ async function write(request: RestRequest, context: RestContext): Promise<Reply>
   const container = await findContainer(context, param(request, "id"));
   if (containers.writeArchive === undefined) throw notImplemented("PUT /containers/{id}/archive");
   const keepKinds = queryFlag(request.query, "noOverwriteDirNonDir");
-  await containers.writeArchive(container.id, pathOf(request), request.body, { keepKinds });
+  await named(
+    request,
+    containers.writeArchive(container.id, pathOf(request), request.body, { keepKinds }),
+  );
   return empty(200);
+}
+
+// Who looks for a file knows the container by the name he gave.
+async function named<T>(request: RestRequest, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isClusterError(error, "NOT_FOUND") || !error.message.endsWith(" in container"))
+      throw error;
+    throw notFound(`${error.message} ${param(request, "id")}`);
+  }
 }
 
 function pathOf(request: RestRequest): string {

@@ -1,5 +1,11 @@
 import type { ContainerData } from "../backend/containers.ts";
-import { type Filters, filterFlag, filterList, matchesLabels } from "../http/filters.ts";
+import {
+  type Filters,
+  filterFlag,
+  filterList,
+  matchesLabels,
+  matchesPattern,
+} from "../http/filters.ts";
 import { badRequest } from "../http/http-error.ts";
 import { pickContainer } from "./find-container.ts";
 
@@ -86,11 +92,7 @@ export function matchesContainer(
 
 // Docker takes a regular expression; "/name" anchors it, as names begin with a slash.
 function matchesName(name: string, pattern: string): boolean {
-  try {
-    return new RegExp(pattern).test(name) || new RegExp(pattern).test(`/${name}`);
-  } catch {
-    return name.includes(pattern);
-  }
+  return matchesPattern(name, pattern) || matchesPattern(`/${name}`, pattern);
 }
 
 function isAncestor(container: ContainerData, image: string): boolean {

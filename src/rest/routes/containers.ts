@@ -63,18 +63,27 @@ async function list(request: RestRequest, context: RestContext): Promise<Reply> 
   if (!queryFlag(request.query, "size")) {
     return ok(rows.map((container) => containerSummaryJson(container, nowMs)));
   }
-  const images = new Map(
-    (await context.backend.node.images.list()).map(({ id, sizeBytes }) => [id, sizeBytes]),
-  );
+  const sizeOf = await containerSizes(context);
   return ok(
     await Promise.all(
-      rows.map(async (container) => {
-        const written = (await context.backend.node.containers.writtenBytes?.(container.id)) ?? 0;
-        const SizeRootFs = written + (images.get(container.imageId) ?? 0);
-        return { ...containerSummaryJson(container, nowMs), SizeRw: written, SizeRootFs };
-      }),
+      rows.map(async (container) => ({
+        ...containerSummaryJson(container, nowMs),
+        ...(await sizeOf(container)),
+      })),
     ),
   );
+}
+
+// What a container wrote, and that with its image.
+async function containerSizes({
+  backend,
+}: RestContext): Promise<(container: ContainerData) => Promise<object>> {
+  const { images, containers } = backend.node;
+  const bytes = new Map((await images.list()).map(({ id, sizeBytes }) => [id, sizeBytes]));
+  return async ({ id, imageId }) => {
+    const written = (await containers.writtenBytes?.(id)) ?? 0;
+    return { SizeRw: written, SizeRootFs: written + (bytes.get(imageId) ?? 0) };
+  };
 }
 
 async function create(request: RestRequest, { backend }: RestContext): Promise<Reply> {
@@ -90,7 +99,10 @@ async function create(request: RestRequest, { backend }: RestContext): Promise<R
 
 async function inspect(request: RestRequest, context: RestContext): Promise<Reply> {
   const container = await findContainer(context, param(request, "id"));
-  return ok(containerInspectJson(container, context.execs.runningIn(container.id)));
+  const json = containerInspectJson(container, context.execs.runningIn(container.id));
+  if (!queryFlag(request.query, "size")) return ok(json);
+  const sizeOf = await containerSizes(context);
+  return ok({ ...json, ...(await sizeOf(container)) });
 }
 
 async function top(request: RestRequest, context: RestContext): Promise<Reply> {

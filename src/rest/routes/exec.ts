@@ -22,7 +22,7 @@ async function create(request: RestRequest, context: RestContext): Promise<Reply
   const object = new JsonObject(await readJson(request));
   const container = await findContainer(context, param(request, "id"));
   if (container.state === "paused") {
-    const text = `container ${container.id} is paused, unpause the container before exec`;
+    const text = `container ${param(request, "id")} is paused, unpause the container before exec`;
     throw new HttpError(409, text);
   }
   if (container.state !== "running") {

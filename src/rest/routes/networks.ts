@@ -6,9 +6,16 @@ import {
   filterFlag,
   filterList,
   matchesLabels,
+  matchesPattern,
   parseFilters,
 } from "../http/filters.ts";
-import { clusterCall, fromCluster, HttpError, notManagerError } from "../http/http-error.ts";
+import {
+  badRequest,
+  clusterCall,
+  fromCluster,
+  HttpError,
+  notManagerError,
+} from "../http/http-error.ts";
 import { queryFlag } from "../http/query.ts";
 import { created, empty, ok, type Reply } from "../http/reply.ts";
 import { param, type RestContext, type RestRequest, type Route } from "../http/request.ts";
@@ -42,6 +49,8 @@ async function list(request: RestRequest, context: RestContext): Promise<Reply> 
   ]);
   const used =
     filterFlag(filters, "dangling") === undefined ? noNetworks : await usedNetworks(context);
+  const type = filterList(filters, "type").find((each) => !["builtin", "custom"].includes(each));
+  if (type !== undefined) throw badRequest(`invalid filter 'type=${type}': use builtin or custom`);
   const all = [...local.map(localNetworkJson), ...cluster.map(networkJson)];
   return ok(all.filter((network) => matchesNetwork(network, filters, used)));
 }
@@ -159,12 +168,12 @@ function matchesNetwork(
   const dangling = filterFlag(filters, "dangling");
   return (
     oneOf("id", (id) => network.Id.startsWith(id)) &&
-    oneOf("name", (name) => network.Name.includes(name)) &&
+    oneOf("name", (name) => matchesPattern(network.Name, name)) &&
     oneOf("driver", (driver) => network.Driver === driver) &&
     oneOf("scope", (scope) => network.Scope === scope) &&
     oneOf("type", (type) => (type === "builtin") === builtin) &&
     matchesLabels(network.Labels ?? {}, filterList(filters, "label")) &&
-    (dangling === undefined || dangling === (!builtin && !used.has(network.Id)))
+    (dangling === undefined || dangling === (!builtin && !network.Ingress && !used.has(network.Id)))
   );
 }
 

@@ -1,6 +1,4 @@
 import { isClusterError } from "../../base/errors.ts";
-import type { Cluster } from "../../gen/skep/Cluster.ts";
-import type { Node } from "../../gen/skep/Node.ts";
 import type { VolumeData } from "../backend/volumes.ts";
 import type { LocalNode } from "../backend.ts";
 import { apiVersionMax, apiVersionMin, apiVersionText } from "../http/api-version.ts";
@@ -13,7 +11,7 @@ import { imageSummaryJson } from "../translate/image.ts";
 import { layersSize, sharedSizes } from "../translate/image-sizes.ts";
 import { JsonObject } from "../translate/json-object.ts";
 import { noFilters } from "../translate/list-filters.ts";
-import { infoJson, swarmHeader, versionJson } from "../translate/system.ts";
+import { type InfoParts, infoJson, swarmHeader, versionJson } from "../translate/system.ts";
 import { volumeJson } from "../translate/volume.ts";
 
 /** /_ping, /version, /info, /auth, /system/df, /plugins and /build/prune (never any) */
@@ -63,7 +61,7 @@ async function info(_: RestRequest, context: RestContext): Promise<Reply> {
     node.containers.list(),
     node.images.list(),
   ]);
-  const { cluster, nodes, error } = await clusterParts(context);
+  const parts = await clusterParts(context);
   return ok(
     infoJson({
       data,
@@ -71,29 +69,29 @@ async function info(_: RestRequest, context: RestContext): Promise<Reply> {
       swarm: node.swarmState(),
       containers,
       imageCount: images.length,
-      cluster,
-      nodes,
-      clusterError: error,
+      ...parts,
       nowMs: context.clock.now(),
     }),
   );
 }
 
+const noCluster = { cluster: null, wantedTlsInfo: null, nodes: [] };
+
 // A manager without a leader must still answer /info, with the reason in it.
 async function clusterParts(
   context: RestContext,
-): Promise<{ cluster: Cluster | null; nodes: readonly Node[]; error: string }> {
+): Promise<Pick<InfoParts, "cluster" | "wantedTlsInfo" | "nodes" | "clusterError">> {
   const { cluster, node } = context.backend;
-  if (!node.swarmState().manager) return { cluster: null, nodes: [], error: "" };
+  if (!node.swarmState().manager) return { ...noCluster, clusterError: "" };
   try {
     const [got, list] = await Promise.all([
       cluster.getCluster({}),
       cluster.listNodes({ filters: noFilters }),
     ]);
-    return { cluster: got.cluster, nodes: list.nodes, error: "" };
+    return { ...got, nodes: list.nodes, clusterError: "" };
   } catch (error) {
     if (!isClusterError(error)) throw error;
-    return { cluster: null, nodes: [], error: error.message };
+    return { ...noCluster, clusterError: error.message };
   }
 }
 

@@ -5,13 +5,19 @@ import type { JsonObject } from "./json-object.ts";
 const emptyLists: Readonly<Record<string, string>> = {
   DeviceRequests: "device requests (--gpus)",
   DeviceCgroupRules: "device rules (--device-cgroup-rule)",
-  VolumesFrom: "volumes of another container (--volumes-from): name the volumes with -v",
-  Links: "links (--link): join one network and use the containers' names",
+  VolumesFrom: "volumes of another container (--volumes-from)",
+  Links: "links (--link)",
   BlkioWeightDevice: "limits of block devices",
   BlkioDeviceReadBps: "limits of block devices (--device-read-bps)",
   BlkioDeviceWriteBps: "limits of block devices (--device-write-bps)",
   BlkioDeviceReadIOps: "limits of block devices (--device-read-iops)",
   BlkioDeviceWriteIOps: "limits of block devices (--device-write-iops)",
+};
+
+/** The way out, where there is one. */
+const remedies: Readonly<Record<string, string>> = {
+  VolumesFrom: "name the volumes with -v",
+  Links: "join one network and use the containers' names",
 };
 
 /** Numbers that must be 0. */
@@ -40,7 +46,7 @@ const words: Readonly<Record<string, readonly [string, readonly string[]]>> = {
 /** What is asked for and cannot be had is refused by its name, never left out in silence: 501, or 400 for what cannot be meant. */
 export function refuseUnsupported(config: JsonObject, host: JsonObject): void {
   for (const [name, what] of Object.entries(emptyLists)) {
-    if (host.list(name, (value) => value).length > 0) throw unsupported(what);
+    if (host.list(name, (value) => value).length > 0) throw unsupported(what, remedies[name]);
   }
   for (const [name, what] of Object.entries(zeroNumbers)) {
     if (host.number(name) > 0) throw unsupported(what);

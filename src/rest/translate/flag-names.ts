@@ -44,24 +44,24 @@ const flags: Readonly<Record<string, string>> = {
 
   StopTimeout: "--stop-timeout",
   ...healthFlags("Healthcheck"),
-  "HostConfig.Memory": "--memory",
-  "HostConfig.MemoryReservation": "--memory-reservation",
-  "HostConfig.MemorySwap": "--memory-swap",
-  "HostConfig.NanoCpus": "--cpus",
-  "HostConfig.CpuShares": "--cpu-shares",
-  "HostConfig.CpuPeriod": "--cpu-period",
-  "HostConfig.CpuQuota": "--cpu-quota",
-  "HostConfig.PidsLimit": "--pids-limit",
-  "HostConfig.OomScoreAdj": "--oom-score-adj",
-  "HostConfig.ShmSize": "--shm-size",
-  "HostConfig.RestartPolicy.Name": "--restart",
-  "HostConfig.RestartPolicy.MaximumRetryCount": "--restart",
-  "HostConfig.Mounts.Type": "--mount",
+  Memory: "--memory",
+  MemoryReservation: "--memory-reservation",
+  MemorySwap: "--memory-swap",
+  NanoCpus: "--cpus",
+  CpuShares: "--cpu-shares",
+  CpuPeriod: "--cpu-period",
+  CpuQuota: "--cpu-quota",
+  PidsLimit: "--pids-limit",
+  OomScoreAdj: "--oom-score-adj",
+  ShmSize: "--shm-size",
+  "RestartPolicy.Name": "--restart",
+  "RestartPolicy.MaximumRetryCount": "--restart",
+  "Mounts.Type": "--mount",
 };
 
 /** Pure: a field as an error names it, by its flag too where there is one: "--update-order (UpdateConfig.Order)". */
 export function fieldWithFlag(path: string): string {
-  const flag = flags[path.replaceAll(/\[\d+\]/g, "").replace(/^Spec\./, "")];
+  const flag = flags[path.replaceAll(/\[\d+\]/g, "").replace(/^(?:Spec|HostConfig)\./, "")];
   return flag === undefined ? path : `${flag} (${path})`;
 }
 

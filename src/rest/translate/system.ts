@@ -1,10 +1,12 @@
 import type { Cluster } from "../../gen/skep/Cluster.ts";
 import type { Node } from "../../gen/skep/Node.ts";
+import type { NodeTlsInfo } from "../../gen/skep/NodeTlsInfo.ts";
 import type { ContainerData } from "../backend/containers.ts";
 import type { NodeInfoData, SwarmStateData, VersionData } from "../backend/node-info.ts";
 import { engineVersion } from "../http/api-version.ts";
 import type { InfoJson, InfoSwarmJson, VersionInfoJson } from "../wire/system.ts";
 import { clusterInfoJson } from "./cluster.ts";
+import { tlsInfoJson } from "./node.ts";
 import { millisJson } from "./time.ts";
 
 /** The Swarm header of /_ping. */
@@ -64,6 +66,8 @@ export interface InfoParts {
   readonly imageCount: number;
   /** null when this node is no manager or no leader could be asked. */
   readonly cluster: Cluster | null;
+  /** What a node's certificate shall be of. */
+  readonly wantedTlsInfo: NodeTlsInfo | null;
   readonly nodes: readonly Node[];
   readonly clusterError: string;
   readonly nowMs: number;
@@ -161,7 +165,9 @@ function infoSwarmJson(parts: InfoParts): InfoSwarmJson {
         : swarm.remoteManagers.map(({ nodeId, address }) => ({ NodeID: nodeId, Addr: address })),
     ...(nodes.length === 0 ? {} : { Nodes: nodes.length }),
     ...(managers === 0 ? {} : { Managers: managers }),
-    ...(cluster === null ? {} : { Cluster: clusterInfoJson(cluster, {}) }),
+    ...(cluster === null
+      ? {}
+      : { Cluster: clusterInfoJson(cluster, tlsInfoJson(parts.wantedTlsInfo)) }),
   };
 }
 

@@ -59,7 +59,7 @@ export class HandMadeContainer {
 
   /** Its policy starts it again in a moment. */
   get waitsForRestart(): boolean {
-    return this.#restarts.isSet;
+    return this.#restarts.isComing;
   }
 
   get health(): ContainerHealth["view"] | undefined {
@@ -295,13 +295,9 @@ export class HandMadeContainer {
     this.#health?.stop();
     this.#isPaused = false;
     const ranMs = finishedAtMs - run.startedAtMs;
-    const delayMs = nextRestartMs({
-      ...run,
-      policy: config.restart,
-      exitCode,
-      ranMs,
-      lastDelayMs: this.#restarts.lastDelayMs,
-    });
+    const { lastDelayMs } = this.#restarts;
+    const delayMs = nextRestartMs({ ...run, policy: config.restart, exitCode, ranMs, lastDelayMs });
+    this.#restarts.isDue = delayMs !== undefined;
     const error = exit.reason ?? "";
     await this.#note({ phase: "exited", exitCode, oomKilled, finishedAtMs, error });
     if (oomKilled) this.#tell("oom");
@@ -311,11 +307,8 @@ export class HandMadeContainer {
     });
     this.waiters.ended(this.#record.run);
     await releaseRun(this.#record.id, this.#deps);
-    if (delayMs !== undefined) {
-      this.#restartIn(delayMs);
-    } else if (config.autoRemove && !this.#isRestarting) {
-      await this.#removeByItself();
-    }
+    if (delayMs !== undefined) this.#restartIn(delayMs);
+    else if (config.autoRemove && !this.#isRestarting) await this.#removeByItself();
   }
 
   async #removeByItself(): Promise<void> {
@@ -331,6 +324,7 @@ export class HandMadeContainer {
     await this.exclusively(async () => {
       // A person may have been faster.
       if (!this.#restarts.cancel() || this.#record.run.phase !== "exited") return;
+      this.#restarts.isDue = true;
       try {
         this.#set({ restartCount: this.#record.run.restartCount + 1 });
         await this.#launch();
@@ -341,6 +335,8 @@ export class HandMadeContainer {
         const ended = { ...run, policy: config.restart, ranMs: 0, lastDelayMs };
         const delayMs = nextRestartMs(ended);
         if (delayMs !== undefined) this.#restartIn(delayMs);
+      } finally {
+        this.#restarts.isDue = false;
       }
     });
   }

@@ -1,3 +1,4 @@
+import { cpus } from "node:os";
 import type { Readable } from "node:stream";
 import type { Clock } from "../../base/clock.ts";
 import { untilAborted } from "../../base/deadline.ts";
@@ -9,6 +10,7 @@ import type { Random } from "../../base/random.ts";
 import type { ImageStore } from "../../image/image-store.ts";
 import type { ContainerRuntime } from "../../runtime/container-runtime.ts";
 import { type AttachRequest, connectInput, openAttachOutput } from "./attach-session.ts";
+import { checkConfig, checkLimits, checkRestartPolicy } from "./check-config.ts";
 import type { ContainerConfig, EndpointWish } from "./container-config.ts";
 import type { ContainerVolumes } from "./container-volumes.ts";
 import type { WaitCondition } from "./exit-waiters.ts";
@@ -135,6 +137,7 @@ export class HandMadeContainers {
     if (image === undefined) {
       throw new ClusterError("NOT_FOUND", `No such image: ${imageName(asked.image)}`);
     }
+    checkConfig(asked, cpus().length);
     const id = newContainerId(random);
     const config = resolveConfig(asked, image.config, id);
     const endpoints = initialEndpoints(config);
@@ -198,6 +201,8 @@ export class HandMadeContainers {
         restart: restart ?? config.restart,
         limits: { ...config.limits, ...limits },
       };
+      checkRestartPolicy(changed.restart);
+      checkLimits(changed.limits, cpus().length);
       if (container.isRunning && Object.keys(limits).length > 0) {
         await this.#deps.runtime.reusable.limit(id, planLimits(changed.limits));
       }

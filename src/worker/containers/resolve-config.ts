@@ -2,18 +2,15 @@ import { ClusterError } from "../../base/errors.ts";
 import type { ImageHealthcheck } from "../executor/health-check.ts";
 import type { ContainerConfig, ImageDefaults } from "./container-config.ts";
 
-const minimumMemoryBytes = 6 * 1024 * 1024;
-
 /**
- * Pure: what was asked, with the image's part filled in, as Docker shows it by inspect. INVALID_ARGUMENT for what cannot be
- * meant.
+ * Pure: what was asked, with the image's part filled in, as Docker shows it by inspect. INVALID_ARGUMENT when it has no
+ * command; see check-config.ts for the rest.
  */
 export function resolveConfig(
   asked: ContainerConfig,
   image: ImageDefaults,
   containerId: string,
 ): ContainerConfig {
-  check(asked);
   const ownEntrypoint = asked.entrypoint !== undefined && asked.entrypoint.length > 0;
   // An own entrypoint drops the image's command; [""] drops the image's entrypoint alone.
   const entrypoint = ownEntrypoint ? (asked.entrypoint ?? []) : image.entrypoint;
@@ -46,34 +43,6 @@ export function resolveConfig(
 /** What a container runs. */
 export function argsOf({ entrypoint, cmd }: ContainerConfig): string[] {
   return [...(entrypoint ?? []), ...(cmd ?? [])];
-}
-
-function check(asked: ContainerConfig): void {
-  const { memoryBytes, memorySwapBytes, nanoCpus, cpuPeriodUs, cpuQuotaUs } = asked.limits;
-  if (memoryBytes > 0 && memoryBytes < minimumMemoryBytes) {
-    throw invalid("Minimum memory limit allowed is 6MB");
-  }
-  if (memorySwapBytes > 0 && memoryBytes === 0) {
-    throw invalid("You should always set the Memory limit when using Memoryswap limit");
-  }
-  if (memorySwapBytes > 0 && memorySwapBytes < memoryBytes) {
-    throw invalid("Minimum memoryswap limit should be larger than memory limit, see usage");
-  }
-  if (nanoCpus > 0 && (cpuPeriodUs > 0 || cpuQuotaUs > 0)) {
-    throw invalid("Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set");
-  }
-  if (asked.restart.retriesMax > 0 && asked.restart.name !== "on-failure") {
-    throw invalid("invalid restart policy: maximum retry count can only be used with 'on-failure'");
-  }
-  if (asked.autoRemove && asked.restart.name !== "no") {
-    throw invalid("can't create 'AutoRemove' container with restart policy");
-  }
-  if (asked.networkMode === "host" && asked.endpoints.some(({ ip }) => ip !== "")) {
-    throw invalid("conflicting options: a fixed address cannot be used with the host's network");
-  }
-  for (const host of asked.extraHosts) {
-    if (!/^[^:=]+[:=].+$/.test(host)) throw invalid(`invalid IP address in add-host: "${host}"`);
-  }
 }
 
 function hostnameOf({ networkMode, hostNamespaces }: ContainerConfig, containerId: string): string {

@@ -6,18 +6,21 @@ export class RestartTimer {
   #timer: Timer | undefined;
   /** 0 after a start by hand. */
   lastDelayMs = 0;
+  /** It comes, though its time is not set yet, or is over and the start is under way. */
+  isDue = false;
   #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  get isSet(): boolean {
-    return this.#timer !== undefined;
+  get isComing(): boolean {
+    return this.isDue || this.#timer !== undefined;
   }
 
   /** Calls `fn` after `delayMs`, unless cancelled. Nothing after `close`. */
   set(delayMs: number, fn: () => void): void {
+    this.isDue = false;
     if (this.#isClosed) return;
     this.lastDelayMs = delayMs;
     this.#timer = this.#clock.setTimer(delayMs, fn);

@@ -34,7 +34,7 @@ export const listSteps: readonly StepGroup[] = [
       { run: "ps --filter status=sleeping", exit: 1, err: /sleeping/ },
       { run: "ps --filter health=fine", exit: 1, err: /fine/ },
       { run: "ps --filter exited=x", exit: 1, err: /x/ },
-      { run: "ps --filter since=nosuch", exit: 1, err: /[Nn]o such container: nosuch/ },
+      { run: "ps --filter since=nosuch", exit: 1, err: /[Nn]o such container:? nosuch/ },
       { run: "ps --filter publish=x", exit: 1, err: /x/ },
     ],
   },
@@ -55,7 +55,7 @@ export const listSteps: readonly StepGroup[] = [
       { run: "ps --format json", out: /"Names":"shop"/ },
       { run: "ps --format 'table {{.Names}}\\t{{.State}}'", out: /^NAMES\s+STATE\nshop\s+running/ },
       { run: "ps --format '{{.Nonsense}}'", exit: 1, err: /Nonsense/ },
-      { run: "ps --format '{{.Names'", exit: 64, err: /[Tt]emplate parsing error/ },
+      { run: "ps --format '{{.Names'", exit: 1, err: /failed to parse template/ },
       {
         run: "image ls --format '{{.Repository}} {{.Tag}} {{.ID}} {{.CreatedSince}}|{{.Size}}|'",
         out: /^skep-web 1 \w{12} .+\|.+B\|$/m,

@@ -6,7 +6,7 @@ import { CommanderError } from "commander";
 import { silentLogger } from "../../../src/base/log.ts";
 import { ApiClient } from "../../../src/cli/client.ts";
 import { complete } from "../../../src/cli/complete.ts";
-import { makeProgram } from "../../../src/cli/program.ts";
+import { makeProgram, withHelpLast } from "../../../src/cli/program.ts";
 import { problemText, type Session } from "../../../src/cli/session.ts";
 import { RestApp } from "../../../src/rest/app.ts";
 import { RestServer } from "../../../src/rest/server.ts";
@@ -94,6 +94,7 @@ describe("the commands of skep", () => {
     { line: "service inspect --format {{.Nope}} web", want: /^<no value>$/ },
     { line: "service inspect --format {{nope}} web", want: /for --format: .*"nope" is not known/ },
     { line: "service inspect --pretty web", want: /^ID: +\w+\nName: +web\nMode: +replicated, 2/ },
+    { line: "service inspect --pretty web", want: /\nNetworks: +back\n/ },
     { line: "node inspect --pretty self", want: /Hostname: +host1\n/ },
     {
       line: "service inspect --format {{.Spec.TaskTemplate.ContainerSpec.Image}} web",
@@ -159,7 +160,9 @@ describe("the commands of skep", () => {
     { line: "swarm update --external-ca x", want: /invalid argument "x" for --external-ca/ },
     { line: "swarm init --ca-cert x", want: /--ca-cert needs --ca-key or --external-ca/ },
     { line: "swarm update --task-history-limit 3", want: /^Swarm updated\.$/ },
-    { line: "version", want: /API version: +1\.50/ },
+    { line: "version", want: /^Client: Skep \d+\.\d+\.\d+\n[\s\S]*API version: +1\.50/ },
+    { line: "--version", want: /^skep \d+\.\d+\.\d+$/ },
+    { line: "secret create x /no/such", want: /"\/no\/such" for \[file\]: .*can be read/ },
     { line: "info", want: /Swarm: active/ },
     { line: "load -i /does/not/exist", want: /ENOENT/ },
   ];
@@ -168,6 +171,12 @@ describe("the commands of skep", () => {
       assert.match(await run(line), want);
     });
   }
+
+  it("helps with a command of a group", () => {
+    assert.deepEqual(withHelpLast(["help", "service", "create"]), ["service", "create", "--help"]);
+    assert.deepEqual(withHelpLast(["help", "service"]), ["help", "service"]);
+    assert.deepEqual(withHelpLast(["service", "help", "create"]), ["service", "help", "create"]);
+  });
 
   const completions: { words: string; want: string }[] = [
     { words: "serv", want: "service" },

@@ -70,6 +70,8 @@ describe("hosts file of a container", () => {
     const text = hostsText("web", [{ address: "172.20.0.2" }], extra, "172.20.0.1");
     assert.match(text, /^127\.0\.0\.1\tlocalhost\n::1\tlocalhost /);
     assert.ok(text.endsWith("10.0.0.9\tdb\n172.20.0.1\tgw\n::1\tv6\n172.20.0.2\tweb\n"));
+    const named = hostsText("web.example.com", [{ address: "172.20.0.2" }], [], "172.20.0.1");
+    assert.ok(named.endsWith("172.20.0.2\tweb.example.com web\n"));
   });
 });
 

@@ -42,7 +42,11 @@ describe("networks of this node", () => {
     assert.deepEqual(await names({ driver: ["bridge"] }), ["bridge", "app"]);
     assert.deepEqual(await names({ type: ["custom"], scope: ["local"] }), ["app"]);
     assert.deepEqual(await names({ label: ["a=b"] }), ["app"]);
+    assert.deepEqual(await names({ name: ["^ap"] }), ["app"]);
+    assert.deepEqual(await names({ name: ["^pp$", "[", "ost"] }), ["host"]);
     assert.deepEqual(await names({ dangling: ["true"] }), ["app"]);
+    const wrong = encodeURIComponent(JSON.stringify({ type: ["nonsense"] }));
+    assert.equal((await request("GET", `/networks?filters=${wrong}`)).status, 400);
     assert.deepEqual(await names({ dangling: ["false"] }), ["bridge", "host", "none"]);
     assert.equal((await request("DELETE", "/networks/app")).status, 204);
     assert.equal((await request("GET", "/networks/app")).status, 404);

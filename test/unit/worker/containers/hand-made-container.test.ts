@@ -85,6 +85,27 @@ describe("a hand-made container", () => {
     );
   });
 
+  it("either runs or waits for its restart, at each moment, as long as its policy starts it", async () => {
+    const clock = new FakeClock();
+    const restart = { name: "on-failure", retriesMax: 1 } as const;
+    const { container, runtime, settled } = aHandMade(aRecord({ restart }), clock);
+    await container.start();
+    const isUp = async (): Promise<void> => {
+      for (let turn = 0; turn < 200; turn += 1) {
+        assert.equal(container.isRunning || container.waitsForRestart, true, `turn ${turn}`);
+        await Promise.resolve();
+      }
+      await settled();
+    };
+    runtime.finish(1);
+    await isUp();
+    clock.advance(100);
+    await isUp();
+    runtime.finish(1);
+    await settled();
+    assert.deepEqual([container.isRunning, container.waitsForRestart], [false, false]);
+  });
+
   it("is stopped, and removed, while its policy starts it", async () => {
     for (const remove of [false, true]) {
       const clock = new FakeClock();

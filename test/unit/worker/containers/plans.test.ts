@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { launchExitCode } from "../../../../src/runtime/launch-error.ts";
 import { renaming } from "../../../../src/worker/containers/archive-read.ts";
+import { checkConfig } from "../../../../src/worker/containers/check-config.ts";
 import type { ContainerConfig } from "../../../../src/worker/containers/container-config.ts";
 import { initialEndpoints, planPorts } from "../../../../src/worker/containers/launch-network.ts";
 import { missedExit } from "../../../../src/worker/containers/missed-exit.ts";
@@ -98,6 +99,7 @@ describe("the image's part of a container", () => {
   });
 
   const { limits } = aConfig();
+  const noTimes = { intervalMs: 0, timeoutMs: 0, retries: 0, startPeriodMs: 0, startIntervalMs: 0 };
   const refused: { name: string; given: Partial<ContainerConfig>; want: RegExp }[] = [
     {
       name: "too little memory",
@@ -124,11 +126,31 @@ describe("the image's part of a container", () => {
       given: { restart: { name: "always", retriesMax: 1 } },
       want: /maximum retry count/,
     },
+    {
+      name: "more processors than there are",
+      given: { limits: { ...limits, nanoCpus: 2.5e9 } },
+      want: /range of CPUs is from 0\.01 to 2\.00, as there are only 2 CPUs available/,
+    },
+    {
+      name: "processors that are not there",
+      given: { limits: { ...limits, cpusetCpus: "0,1-2" } },
+      want: /not available - requested 0,1-2, available: 0-1/,
+    },
+    {
+      name: "a wrong list of processors",
+      given: { limits: { ...limits, cpusetCpus: "1-" } },
+      want: /Invalid value 1- for cpuset cpus/,
+    },
+    { name: "a signal that is none", given: { stopSignal: "SIGNOPE" }, want: /signal: SIGNOPE/ },
+    {
+      name: "a health check without pause",
+      given: { healthcheck: { ...noTimes, test: ["CMD", "x"], intervalMs: 0.001 } },
+      want: /Interval in Healthcheck cannot be less than 1ms/,
+    },
     { name: "a host without an address", given: { extraHosts: ["db"] }, want: /add-host/ },
   ];
   for (const { name, given, want } of refused) {
-    it(`refuses ${name}`, () =>
-      assert.throws(() => resolveConfig(aConfig(given), image, "c1"), want));
+    it(`refuses ${name}`, () => assert.throws(() => checkConfig(aConfig(given), 2), want));
   }
   it("refuses an image without a command", () => {
     const empty = { ...image, entrypoint: [], cmd: [] };
