@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { Command, Option } from "commander";
 import { ClusterError, errnoCode, errorMessage } from "../base/errors.ts";
 import { parseSubnet } from "../base/ip.ts";
+import { skepVersion } from "../base/version.ts";
 import type { GenericResource } from "../gen/skep/GenericResource.ts";
 import {
   type AddressPool,
@@ -66,6 +67,7 @@ export function readConfig(argv: readonly string[]): { config: DaemonConfig; war
 function parseFlags(argv: readonly string[]): Map<string, RawValue> {
   const command = new Command("skepd")
     .description("The Skep daemon: cluster node and Docker Engine API server")
+    .version(`skepd ${skepVersion}`, "-v, --version", "show the version and end")
     .allowExcessArguments(false)
     .exitOverride();
   for (const flag of [...flags, ...ignoredFlags]) {

@@ -93,7 +93,10 @@ export function addSwarmCommands(program: Command, open: OpenSession): void {
     .option("--snapshot-interval <n>", "log entries between snapshots")
     .option("--autolock [true|false]", "whether managers need a key after a restart")
     .option("--external-ca <spec>", "protocol=cfssl,url=https://…[,cacert=FILE]", collect)
-    .action(async (options: UpdateOptions) => update(open(), options));
+    .action(async (options: UpdateOptions, command: Command) => {
+      if (Object.keys(options).length === 0) command.help();
+      await update(open(), options);
+    });
   addCaCommand(swarm, open);
   addUnlockCommands(swarm, open);
   addBackupCommands(swarm, open);

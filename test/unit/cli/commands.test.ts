@@ -160,6 +160,7 @@ describe("the commands of skep", () => {
     { line: "swarm update --external-ca x", want: /invalid argument "x" for --external-ca/ },
     { line: "swarm init --ca-cert x", want: /--ca-cert needs --ca-key or --external-ca/ },
     { line: "swarm update --task-history-limit 3", want: /^Swarm updated\.$/ },
+    { line: "swarm update", want: /^\(outputHelp\)$/ },
     { line: "version", want: /^Client: Skep \d+\.\d+\.\d+\n[\s\S]*API version: +1\.50/ },
     { line: "--version", want: /^skep \d+\.\d+\.\d+$/ },
     { line: "secret create x /no/such", want: /"\/no\/such" for \[file\]: .*can be read/ },
