@@ -57,6 +57,8 @@ export function handMadeData(container: HandMadeContainer, deps: HandMadeDataDep
     ports: portsOf(config, isRunning ? deps.networks.ports(id) : []),
     sandboxPath: isRunning ? (deps.runtime.spec(id).networkNamespacePath ?? "") : "",
     logPath: info === undefined ? "" : deps.runtime.reusable.logPath(id),
+    etcFolder:
+      info === undefined || run.startedAtMs === 0 ? undefined : deps.runtime.reusable.etcFolder(id),
     memoryBytes: config.limits.memoryBytes,
     nanoCpus: config.limits.nanoCpus,
     pidsLimit: config.limits.pids,

@@ -149,6 +149,11 @@ export class ReusableContainers {
     return this.#get(id).folders.log;
   }
 
+  /** Where its hosts, hostname and resolv.conf are, from its first start on. */
+  etcFolder(id: string): string {
+    return this.#get(id).folders.etc;
+  }
+
   async #reset({ folders, spec, record }: Container): Promise<void> {
     const { runcPath, layout, limiter, host, cgroupOf } = this.#parts;
     const cgroups = cgroupFolders(host.cgroupVersion, cgroupOf(spec.id));

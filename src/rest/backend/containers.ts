@@ -97,6 +97,8 @@ export interface ContainerData {
   /** Path of the network namespace; "" when there is none. */
   readonly sandboxPath: string;
   readonly logPath: string;
+  /** Where its hosts, hostname and resolv.conf are on the host; absent for a task's. */
+  readonly etcFolder?: string | undefined;
   readonly memoryBytes: number;
   readonly nanoCpus: number;
   readonly pidsLimit: number;

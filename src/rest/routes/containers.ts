@@ -1,7 +1,8 @@
+import { signalNumber } from "../../model/signal.ts";
 import type { ContainerData } from "../backend/containers.ts";
 import { readJson } from "../http/body.ts";
 import { filterList, matchesLabels, parseFilters } from "../http/filters.ts";
-import { HttpError, notImplemented } from "../http/http-error.ts";
+import { fromLocal, HttpError, notImplemented } from "../http/http-error.ts";
 import { queryFlag, queryInteger } from "../http/query.ts";
 import { created, empty, ok, type Reply } from "../http/reply.ts";
 import { param, type RestContext, type RestRequest, type Route } from "../http/request.ts";
@@ -149,9 +150,7 @@ async function kill(request: RestRequest, context: RestContext): Promise<Reply> 
     throw new HttpError(error.status, `cannot kill container: ${ref}: ${error.message}`);
   });
   const signal = request.query.get("signal") || "SIGKILL";
-  if (!/^(?:SIG)?[A-Z0-9+-]{1,12}$/i.test(signal)) {
-    throw new HttpError(400, `invalid signal: ${signal}`);
-  }
+  checkSignal(signal);
   if (!["running", "paused"].includes(container.state)) {
     throw new HttpError(
       409,
@@ -166,9 +165,15 @@ async function rename(request: RestRequest, context: RestContext): Promise<Reply
   const { containers } = context.backend.node;
   const container = await findContainer(context, param(request, "id"));
   const name = request.query.get("name") ?? "";
-  checkName(name);
   if (containers.rename === undefined) throw notImplemented("rename of containers");
-  await containers.rename(container.id, name.replace(/^\//, ""));
+  try {
+    checkName(name);
+    await containers.rename(container.id, name.replace(/^\//, ""));
+  } catch (error) {
+    const { status, message } = fromLocal(error);
+    const prefix = status === 409 || error instanceof HttpError ? newNameError : "";
+    throw new HttpError(status, `${prefix}${message}`);
+  }
   return empty(204);
 }
 
@@ -243,6 +248,16 @@ async function changes(request: RestRequest, context: RestContext): Promise<Repl
   const kinds = { modified: 0, added: 1, deleted: 2 };
   const changed = await containers.changes(container.id);
   return ok(changed.map(({ path, kind }) => ({ Path: path, Kind: kinds[kind] })));
+}
+
+const newNameError = "Error when allocating new name: ";
+
+function checkSignal(signal: string): void {
+  try {
+    signalNumber(signal);
+  } catch {
+    throw new HttpError(400, `invalid signal: ${signal}`);
+  }
 }
 
 function checkName(name: string): void {

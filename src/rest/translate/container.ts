@@ -44,9 +44,9 @@ export function containerInspectJson(container: ContainerData, execIds: readonly
     Args: container.args.slice(1),
     State: stateJson(container),
     Image: container.imageId,
-    ResolvConfPath: "",
-    HostnamePath: "",
-    HostsPath: "",
+    ResolvConfPath: etcPath(container, "resolv.conf"),
+    HostnamePath: etcPath(container, "hostname"),
+    HostsPath: etcPath(container, "hosts"),
     LogPath: container.logPath,
     Name: `/${container.name}`,
     RestartCount: container.restartCount,
@@ -62,6 +62,10 @@ export function containerInspectJson(container: ContainerData, execIds: readonly
     Config: asked === undefined ? configJson(container) : askedConfigJson(asked),
     NetworkSettings: networkSettingsJson(container),
   };
+}
+
+function etcPath({ etcFolder }: ContainerData, name: string): string {
+  return etcFolder === undefined ? "" : `${etcFolder}/${name}`;
 }
 
 function stateJson(container: ContainerData): object {

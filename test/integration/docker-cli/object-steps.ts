@@ -65,6 +65,11 @@ export const objectSteps: readonly StepGroup[] = [
         err: /10\.77\.0\.0\/33/,
       },
       { run: "network create -d nosuch bad", exit: 1, err: /nosuch/ },
+      {
+        run: "network create -d overlay --opt encrypted secure",
+        exit: 1,
+        err: /networks are not encrypted/,
+      },
       { run: "network ls --filter label=a=b -q", out: /^\w{12}$/m },
       { run: "network ls --filter name=sub --format '{{.Name}}'", out: /^sub$/m },
       { run: "network ls --filter scope=swarm --no-trunc -q", out: /^\w{25}$/m },
