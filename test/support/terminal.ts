@@ -31,8 +31,8 @@ export class Terminal {
     }
   }
 
+  /** Ends it; the program's terminal is gone with it. */
   close(): void {
-    this.#child.stdin.end();
-    this.#child.kill("SIGHUP");
+    this.#child.kill("SIGKILL"); // script(1) passes over gentler ones while its program runs
   }
 }
