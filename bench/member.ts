@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "../src/base/clock.ts";
+import { collectOftenAndShortly } from "../src/base/heap.ts";
 import { silentLogger } from "../src/base/log.ts";
 import { systemRandom } from "../src/base/random.ts";
 import { RaftNode } from "../src/raft/node/raft-node.ts";
@@ -64,6 +65,7 @@ export async function runMember(
   put: (request: PutRequest) => Promise<unknown>,
   snapshotEntries: number = defaultRaftNodeOptions.snapshotEntries,
 ): Promise<RaftNode> {
+  collectOftenAndShortly(); // as the daemon does
   const options = JSON.parse(process.argv[2] ?? "{}") as MemberOptions;
   const identity = fixedIdentity(
     JSON.parse(readFileSync(options.identityFile, "utf8")) as TlsIdentity,
