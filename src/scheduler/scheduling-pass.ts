@@ -1,5 +1,6 @@
 import type { GenericResource } from "../gen/skep/GenericResource.ts";
 import type { Task } from "../gen/skep/Task.ts";
+import { isAttachment } from "../model/attachment.ts";
 import { claimGeneric } from "../model/resources.ts";
 import {
   groupKeyOf,
@@ -135,12 +136,12 @@ export class SchedulingPass {
     return { assignments, unplaced: refuse(group.slice(assignments.length), explanation) };
   }
 
-  /** Checks a task whose node was chosen when it was made (global services). */
+  /** Checks a task whose node was chosen when it was made: of global services, and attachments, whose container runs there already. */
   placeOnOwnNode(task: Task): Placements {
     this.#loadsById ??= new Map(this.#loads.map((load) => [load.id, load]));
     const load = this.#loadsById.get(task.nodeId);
     const pipeline = new Pipeline(task);
-    if (load !== undefined && pipeline.fits(load)) {
+    if (load !== undefined && (isAttachment(task) || pipeline.fits(load))) {
       return { assignments: [assign(task, load, holdingOf(task))], unplaced: [] };
     }
     const explanation = pipeline.explain(load === undefined ? [] : [load]);

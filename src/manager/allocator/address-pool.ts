@@ -10,6 +10,8 @@ export class AddressPool {
   readonly subnet: Subnet;
   readonly #owners = new BigMap<number, string>();
   readonly #reserved: ReadonlySet<number>;
+  /** Gateway and reserved addresses, also those that are out of the range. */
+  readonly #kept: ReadonlySet<number>;
   readonly #first: number;
   readonly #last: number;
   readonly #capacity: number;
@@ -24,7 +26,8 @@ export class AddressPool {
     this.#first = Math.max(range.base, base + 1);
     this.#last = Math.min(range.base + range.size - 1, base + size - 2);
     const taken = [config.gateway, ...Object.values(config.reserved)].filter((ip) => ip !== "");
-    this.#reserved = new Set(taken.map(ipToNumber).filter((value) => this.#inRange(value)));
+    this.#kept = new Set(taken.map(ipToNumber));
+    this.#reserved = new Set([...this.#kept].filter((value) => this.#inRange(value)));
     this.#capacity = Math.max(0, this.#last - this.#first + 1) - this.#reserved.size;
     this.#cursor = this.#first;
   }
@@ -63,6 +66,13 @@ export class AddressPool {
       this.#cursor = value >= this.#last ? this.#first : value + 1;
     }
     return true;
+  }
+
+  /** Gives this very address, anywhere in the subnet; false when it is nobody's to have, or somebody else's. */
+  takeThis(value: number, owner: string): boolean {
+    const { base, size } = this.subnet;
+    if (value <= base || value >= base + size - 1 || this.#kept.has(value)) return false;
+    return this.hold(value, owner);
   }
 
   /** Takes the address back from that owner. */

@@ -43,11 +43,12 @@ export function allocateEndpoint(
   return { given: { spec: service.spec?.endpoint ?? null, ports: ports.given, virtualIps } };
 }
 
-/** Says why a network has no address to give. */
-export function whyNoAddress(network: Network, ledger: Ledger): string {
+/** Says why a network has no address to give, or not the one wished for. */
+export function whyNoAddress(network: Network, ledger: Ledger, wished?: string): string {
   const name = network.spec?.annotations?.name || network.id;
   const pool = ledger.pool(network.id);
   if (pool === undefined) return `network ${name} has no subnet yet`;
+  if (wished !== undefined) return `network ${name}: address ${wished} is already in use`;
   const subnet = network.ipam?.configs[0]?.subnet ?? "its subnet";
   return `network ${name}: no free address in ${subnet}, all ${pool.capacity} are in use`;
 }

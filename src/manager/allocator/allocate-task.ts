@@ -20,21 +20,28 @@ export function allocateAttachments(
   ledger: Ledger,
 ): Outcome<NetworkAttachment[]> {
   const attachments: NetworkAttachment[] = [];
-  const attach = (network: Network, aliases: readonly string[]): string | undefined => {
+  const attach = (
+    network: Network,
+    aliases: readonly string[],
+    wished?: string,
+  ): string | undefined => {
     if (attachments.some(({ networkId }) => networkId === network.id)) return undefined;
     const addresses: string[] = [];
     if (networks.isOverlay(network)) {
-      const address = ledger.takeAddress(network.id, task.id);
-      if (address === undefined) return whyNoAddress(network, ledger);
+      const address =
+        wished === undefined
+          ? ledger.takeAddress(network.id, task.id)
+          : ledger.takeThisAddress(network.id, wished, task.id);
+      if (address === undefined) return whyNoAddress(network, ledger, wished);
       addresses.push(address);
     }
     attachments.push({ networkId: network.id, addresses, aliases: [...aliases] });
     return undefined;
   };
-  for (const { target, aliases } of task.spec?.networks ?? []) {
+  for (const { target, aliases, addresses } of task.spec?.networks ?? []) {
     const network = networks.find(target);
     if (network === undefined) return { refused: `network ${target} does not exist` };
-    const refused = attach(network, aliases);
+    const refused = attach(network, aliases, addresses[0]);
     if (refused !== undefined) return { refused };
   }
   if (service !== undefined && hasIngressPorts(service)) {

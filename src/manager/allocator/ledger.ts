@@ -1,4 +1,5 @@
 import { BigMap } from "../../base/big-map.ts";
+import { ipToNumber } from "../../base/ip.ts";
 import type { Network } from "../../gen/skep/Network.ts";
 import type { PortProtocol } from "../../gen/skep/PortProtocol.ts";
 import { AddressPool } from "./address-pool.ts";
@@ -67,6 +68,15 @@ export class Ledger {
     const pool = this.#pools.get(networkId);
     const value = pool?.take(owner);
     if (pool === undefined || value === undefined) return undefined;
+    this.#note(owner, { kind: "address", networkId, value });
+    return pool.format(value);
+  }
+
+  /** This very address of the network, as `takeAddress`; undefined when it is not to be had. */
+  takeThisAddress(networkId: string, address: string, owner: string): string | undefined {
+    const pool = this.#pools.get(networkId);
+    const value = ipToNumber(address);
+    if (pool?.takeThis(value, owner) !== true) return undefined;
     this.#note(owner, { kind: "address", networkId, value });
     return pool.format(value);
   }

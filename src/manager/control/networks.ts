@@ -1,7 +1,9 @@
 import { ClusterError } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import type { Network } from "../../gen/skep/Network.ts";
-import { isTerminal } from "../../model/task-state.ts";
+import type { Task } from "../../gen/skep/Task.ts";
+import { isAttachment } from "../../model/attachment.ts";
+import { atLeast, isTerminal } from "../../model/task-state.ts";
 import { validateNetworkSpec } from "../../model/validate/network.ts";
 import type { StoreView } from "../../store/store-view.ts";
 import { nameConflict } from "./file-objects.ts";
@@ -84,6 +86,15 @@ function checkUnused(view: StoreView, network: Network): void {
       `network ${network.id} is in use by service ${user.id}`,
     );
   }
+  for (const task of view.tasksOfService("")) {
+    // Docker's words.
+    if (isAttachment(task) && isMeantFor(task, network.id)) {
+      throw new ClusterError(
+        "FAILED_PRECONDITION",
+        `network ${network.id} is in use by task ${task.id}`,
+      );
+    }
+  }
   if (network.spec?.ingress !== true) return;
   for (const service of view.all("service")) {
     const ports = service.spec?.endpoint?.ports ?? [];
@@ -94,4 +105,9 @@ function checkUnused(view: StoreView, network: Network): void {
       );
     }
   }
+}
+
+function isMeantFor({ spec, status, desiredState }: Task, networkId: string): boolean {
+  if (isTerminal(status?.state ?? "NEW") || atLeast(desiredState, "SHUTDOWN")) return false;
+  return spec?.networks.some(({ target }) => target === networkId) ?? false;
 }

@@ -1,3 +1,4 @@
+import { isAttachment } from "../../model/attachment.ts";
 import { matchesTask } from "./filters.ts";
 import type { ControlDeps, ControlMethods } from "./methods.ts";
 import { resolve } from "./resolve.ts";
@@ -19,7 +20,9 @@ export function taskMethods({
         filters !== null && filters.serviceIds.length > 0
           ? [...new Set(filters.serviceIds)].flatMap((id) => view.tasksOfService(id))
           : [...view.all("task")];
-      return { tasks: candidates.filter((task) => matchesTask(filters, task, view)) };
+      // An attachment is nothing that people made; it is found by its id.
+      const tasks = candidates.filter((task) => !isAttachment(task));
+      return { tasks: tasks.filter((task) => matchesTask(filters, task, view)) };
     },
   };
 }

@@ -69,6 +69,8 @@ export function networkItem(
     nodeAddress: own?.addresses[0] ?? "",
     vxlanPort: vxlanPort || vxlanPortDefault,
     labels: network.spec?.annotations?.labels ?? {},
+    attachable: network.spec?.attachable ?? false,
+    createdAt: network.meta?.createdAt ?? null,
   };
 }
 
@@ -82,7 +84,7 @@ export function endpointsOfTask(task: Task, node: Node | undefined): EndpointAss
       id: `${attachment.networkId}/${task.id}`,
       networkId: attachment.networkId,
       taskId: task.id,
-      taskName: taskName(task),
+      taskName: task.spec?.attachment?.containerName ?? taskName(task),
       slot: task.slot,
       serviceId: task.serviceId,
       serviceName: task.serviceAnnotations?.name ?? "",

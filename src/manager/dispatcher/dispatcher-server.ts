@@ -21,6 +21,7 @@ export const dispatcherRoles = {
   UpdateNodeDescription: "worker",
   Assignments: "worker",
   AckAssignments: "worker",
+  AttachNetwork: "worker",
 } as const satisfies Readonly<Record<string, RoleRule>>;
 
 /** The Dispatcher service. A manager that does not lead says who does. */
@@ -56,6 +57,9 @@ export function dispatcherHandlers(
     async ackAssignments({ sessionId, resultsIn }, context) {
       active().acknowledge(nodeIdOf(context), sessionId, resultsIn);
       return {};
+    },
+    async attachNetwork({ sessionId, ...wish }, context) {
+      return await active().attachNetwork(nodeIdOf(context), sessionId, wish);
     },
   };
 }

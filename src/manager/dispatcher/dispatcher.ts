@@ -6,6 +6,7 @@ import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { trustBundleOf } from "../../ca/trust.ts";
 import type { AssignmentsMessageInput } from "../../gen/skep/AssignmentsMessage.ts";
+import type { AttachNetworkResponse } from "../../gen/skep/AttachNetworkResponse.ts";
 import type { NodeDescription } from "../../gen/skep/NodeDescription.ts";
 import type { Peer } from "../../gen/skep/Peer.ts";
 import type { SessionMessageInput } from "../../gen/skep/SessionMessage.ts";
@@ -15,7 +16,9 @@ import type { StoreEvent } from "../../store/objects.ts";
 import type { Store } from "../../store/store.ts";
 import { AssignmentFeed } from "./assignment-feed.ts";
 import { graceFactor, Heartbeats, nextBeatMs, unknownGraceFactor } from "./heartbeats.ts";
+import { NetworkAttacher } from "./network-attacher.ts";
 import { afterLeaderChange, putNode, registered, withState } from "./node-states.ts";
+import type { AttachmentWish } from "./plan-attachment.ts";
 import { Registrations } from "./registrations.ts";
 import { StatusIntake } from "./status-intake.ts";
 import { Wakeup } from "./wakeup.ts";
@@ -47,6 +50,7 @@ export class Dispatcher {
   readonly #registrations: Registrations;
   readonly #feed: AssignmentFeed;
   readonly #intake: StatusIntake;
+  readonly #attacher: NetworkAttacher;
   #unsubscribe: () => void = () => {};
   #stopped = false;
 
@@ -55,6 +59,7 @@ export class Dispatcher {
     this.#log = deps.log.child({ module: "dispatcher" });
     this.#feed = new AssignmentFeed(deps);
     this.#intake = new StatusIntake(deps);
+    this.#attacher = new NetworkAttacher(deps);
     this.#registrations = new Registrations(deps.clock);
     this.#heartbeats = new Heartbeats({
       clock: deps.clock,
@@ -161,6 +166,16 @@ export class Dispatcher {
   acknowledge(nodeId: string, sessionId: string, resultsIn: string): void {
     this.#check(nodeId, sessionId);
     this.#feed.acknowledge(nodeId, resultsIn);
+  }
+
+  /** See NetworkAttacher. */
+  async attachNetwork(
+    nodeId: string,
+    sessionId: string,
+    wish: AttachmentWish,
+  ): Promise<AttachNetworkResponse> {
+    this.#check(nodeId, sessionId);
+    return await this.#attacher.attach(nodeId, wish);
   }
 
   async #open(

@@ -1,5 +1,7 @@
 import { clusterSettingsOf } from "../../model/defaults.ts";
 import type { Reconciler } from "../../store/reconcile-loop.ts";
+import { earliestWake } from "./actions.ts";
+import { planAttachmentReap } from "./attachments.ts";
 import { changesOf } from "./change-of-action.ts";
 import { planReap } from "./reaper.ts";
 import { nodesOf } from "./service-reconciler.ts";
@@ -19,6 +21,12 @@ export const reaperReconciler: Reconciler = {
     const limit = clusterSettingsOf(view.cluster()).taskHistoryLimit;
     const service = view.get("service", key);
     const tasks = [...view.tasksOfService(key)];
-    return { changes: changesOf(planReap(service, tasks, nodesOf(view), { limit }), nowMs) };
+    const actions = planReap(service, tasks, nodesOf(view), { limit });
+    if (key === "") actions.push(...planAttachmentReap(tasks, nowMs));
+    const wakeAtMs = earliestWake(actions);
+    return {
+      changes: changesOf(actions, nowMs),
+      ...(wakeAtMs === undefined ? {} : { wakeAtMs }),
+    };
   },
 };

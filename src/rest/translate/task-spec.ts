@@ -30,9 +30,11 @@ export function taskSpecJson(spec: TaskSpec): TaskSpecJson {
       Placement: spec.placement === null ? undefined : placementJson(spec.placement),
       Networks: spec.networks.length === 0 ? undefined : spec.networks.map(attachmentJson),
       LogDriver: driverJson(spec.logDriver),
+      NetworkAttachmentSpec:
+        spec.attachment === null ? undefined : { ContainerID: spec.attachment.containerId },
     }),
     ForceUpdate: spec.forceUpdate,
-    Runtime: "container",
+    Runtime: spec.attachment === null ? "container" : "attachment",
   };
 }
 
@@ -51,6 +53,7 @@ export function readTaskSpec(object: JsonObject): TaskSpec {
     logDriver: readDriver(object, "LogDriver"),
     networks: object.objects("Networks", readAttachment),
     forceUpdate: object.integer("ForceUpdate"),
+    attachment: null,
   };
 }
 
@@ -60,6 +63,7 @@ export function readAttachment(object: JsonObject): NetworkAttachmentConfig {
     target: object.text("Target"),
     aliases: object.texts("Aliases"),
     driverOptions: object.textMap("DriverOpts"),
+    addresses: [],
   };
 }
 

@@ -158,6 +158,8 @@ export interface TaskSpecJson {
   LogDriver?: DriverJson;
   ForceUpdate: number;
   Runtime?: string;
+  /** Of tasks that stand for containers started by hand on a network of the swarm. */
+  NetworkAttachmentSpec?: { ContainerID: string };
 }
 
 export interface ServiceSpecJson {
