@@ -64,6 +64,19 @@ export interface Attachment {
   readonly address: string;
 }
 
+/** A guest's place on one network. */
+export interface GuestAttachment extends Attachment {
+  /** Name of the link in the namespace. */
+  readonly link: string;
+}
+
+/** A namespace that somebody else made, with links into networks of the swarm. */
+export interface Guest {
+  readonly containerId: string;
+  readonly namespacePath: string;
+  readonly attachments: readonly GuestAttachment[];
+}
+
 /** A port of the node that leads to one sandbox on that node only. */
 export interface HostPort {
   readonly protocol: PortProtocol;

@@ -7,6 +7,7 @@ import { type VirtualIpBackends, virtualIpsByNetwork } from "./balancer-rules.ts
 import { CoalescedRun } from "./coalesced-run.ts";
 import { forgetFlows } from "./conntrack.ts";
 import { forEachLimited } from "./for-each-limited.ts";
+import { GuestSet } from "./guest-set.ts";
 import { HostNetwork } from "./host-network.ts";
 import { planPublishedPorts } from "./host-rules.ts";
 import { hostNames, nodePort } from "./names.ts";
@@ -15,6 +16,8 @@ import { NetworkSet } from "./network-set.ts";
 import {
   type Attachment,
   emptyNetworkState,
+  type Guest,
+  type GuestAttachment,
   type NetworkState,
   type PortProtocol,
   type SandboxOptions,
@@ -49,6 +52,7 @@ export class Overlay {
   readonly #host: HostNetwork;
   readonly #networks: NetworkSet;
   readonly #sandboxes: SandboxSet;
+  readonly #guests: GuestSet;
   readonly #run = new CoalescedRun(() => this.#reconcile());
   #virtualIps: ReadonlyMap<string, readonly VirtualIpBackends[]> = new Map();
   /** Whether any state was applied: before that nothing is changed in the kernel. */
@@ -79,6 +83,13 @@ export class Overlay {
       isPortHeld: options.isPortHeld ?? (() => false),
       log,
     });
+    this.#guests = new GuestSet({
+      recordsFolder: join(execRoot, "guests"),
+      networks: this.#networks,
+      virtualIps: () => this.#virtualIps,
+      reconcile: () => this.#run.request(),
+      log,
+    });
   }
 
   /** Takes over what an earlier daemon left; touches no running sandbox. Call before anything else. */
@@ -94,6 +105,7 @@ export class Overlay {
     mkdirSync(this.#folder, { recursive: true, mode: 0o711 });
     await this.#host.start();
     await this.#sandboxes.adopt(this.#networks.adopt(readdirSync(this.#folder)));
+    await this.#guests.adopt();
     // Containers without networks need their way out before any state is applied.
     await this.#run.request();
     this.#scheduleRepair();
@@ -119,7 +131,7 @@ export class Overlay {
     await this.#run.request();
     if (stopped.length === 0) return;
     // Not part of the promise: nobody waits for it.
-    const namespaces = [undefined, ...this.#sandboxes.linked().map(({ path }) => path)];
+    const namespaces = [undefined, ...this.#linked().map(({ path }) => path)];
     void forEachLimited(namespaces, flowsMax, (path) => forgetFlows(path, stopped));
   }
 
@@ -143,6 +155,29 @@ export class Overlay {
   /** Absent is no error. */
   removeSandbox(containerId: string): Promise<void> {
     return this.#sandboxes.remove(containerId);
+  }
+
+  /**
+   * Links a namespace that somebody else made to a network, by a link of that name: a place on the network like a sandbox's.
+   * FAILED_PRECONDITION: the network is not in the applied state; ALREADY_EXISTS.
+   */
+  async connectGuest(
+    containerId: string,
+    namespacePath: string,
+    attachment: GuestAttachment,
+  ): Promise<void> {
+    await this.start();
+    await this.#guests.connect(containerId, namespacePath, attachment);
+  }
+
+  /** Absent is no error. */
+  disconnectGuest(containerId: string, networkId: string): Promise<void> {
+    return this.#guests.disconnect(containerId, networkId);
+  }
+
+  /** Where a guest is now, also from before a restart. */
+  guest(containerId: string): Guest | undefined {
+    return this.#guests.get(containerId);
   }
 
   /** What there is, also from before a restart; `bridgeAddress` is "" without a way out. */
@@ -180,7 +215,17 @@ export class Overlay {
     this.#networks.state = emptyNetworkState;
     this.#virtualIps = new Map();
     const ids = this.#sandboxes.all().map(({ record }) => record.containerId);
-    const errors = await forEachLimited(ids, childrenMax, (id) => this.removeSandbox(id));
+    const guests = this.#guests
+      .sandboxes()
+      .flatMap(({ record: { containerId, attachments } }) =>
+        attachments.map(({ networkId }) => ({ containerId, networkId })),
+      );
+    const errors = [
+      ...(await forEachLimited(ids, childrenMax, (id) => this.removeSandbox(id))),
+      ...(await forEachLimited(guests, childrenMax, ({ containerId, networkId }) =>
+        this.disconnectGuest(containerId, networkId),
+      )),
+    ];
     await this.#networks.removeUnused(new Set());
     await this.#host.removeAll();
     this.#started = undefined;
@@ -209,9 +254,7 @@ export class Overlay {
         if (verify) namespace.forget();
         return namespace.sync();
       })),
-      ...(await forEachLimited(this.#sandboxes.linked(), childrenMax, (sandbox) =>
-        sandbox.balance(verify),
-      )),
+      ...(await forEachLimited(this.#linked(), childrenMax, (sandbox) => sandbox.balance(verify))),
       ...(await attempt(() => this.#setRules(verify))),
     ];
     await networks.removeUnused(this.#usedNetworks());
@@ -241,19 +284,24 @@ export class Overlay {
 
   async #verifyPresence(): Promise<void> {
     await this.#host.verifyIngressLink();
-    for (const { record, path } of this.#sandboxes.linked()) {
+    for (const { record, path } of this.#linked()) {
       if (namespaceExists(path)) continue;
       const { containerId } = record;
       this.#options.log.error({ containerId }, "a sandbox's network namespace is gone");
     }
   }
 
+  #linked() {
+    return [...this.#sandboxes.linked(), ...this.#guests.sandboxes()];
+  }
+
   #linkedRecords() {
-    return this.#sandboxes.linked().map(({ record }) => record);
+    return this.#linked().map(({ record }) => record);
   }
 
   #usedNetworks(): ReadonlySet<string> {
-    const attachments = this.#sandboxes.all().flatMap(({ record }) => record.attachments);
+    const all = [...this.#sandboxes.all(), ...this.#guests.sandboxes()];
+    const attachments = all.flatMap(({ record }) => record.attachments);
     return new Set(attachments.map(({ networkId }) => networkId));
   }
 

@@ -33,13 +33,7 @@ export function planSandboxLinks(
   record.attachments.forEach(({ networkId, address }, index) => {
     const network = networks.get(networkId);
     if (network === undefined) return;
-    const { mtu } = network;
-    lines.push(
-      `link add eth${index} mtu ${mtu} address ${macOf(address)} type veth ` +
-        `peer name ${networkPort(address)} mtu ${mtu} netns ${network.namespacePath}`,
-      `addr add ${withPrefix(address, network.subnet)} dev eth${index}`,
-      `link set eth${index} up`,
-    );
+    lines.push(...planNetworkLink(`eth${index}`, address, network));
   });
   if (record.bridgeAddress !== "") {
     const name = `eth${record.attachments.length}`;
@@ -58,4 +52,18 @@ export function planSandboxLinks(
     );
   }
   return { hostLines, lines };
+}
+
+/** Pure: a link into a network, for `ip -batch` in the sandbox's namespace. */
+export function planNetworkLink(
+  link: string,
+  address: string,
+  { namespacePath, subnet, mtu }: SandboxNetwork,
+): readonly string[] {
+  return [
+    `link add ${link} mtu ${mtu} address ${macOf(address)} type veth ` +
+      `peer name ${networkPort(address)} mtu ${mtu} netns ${namespacePath}`,
+    `addr add ${withPrefix(address, subnet)} dev ${link}`,
+    `link set ${link} up`,
+  ];
 }

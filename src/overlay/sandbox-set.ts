@@ -34,7 +34,7 @@ export interface SandboxSetOptions {
 /** The sandboxes of this node. Calls for one container run one after another. */
 export class SandboxSet {
   readonly #options: SandboxSetOptions;
-  readonly #store: SandboxStore;
+  readonly #store: SandboxStore<SandboxRecord>;
   readonly #mutex = new KeyedMutex();
   readonly #sandboxes = new Map<string, Sandbox>();
 

@@ -1,27 +1,26 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { SandboxRecord } from "./network-state.ts";
 
-/** Sandboxes' records as one small file each, so that a restarted daemon knows them. */
-export class SandboxStore {
+/** Records of sandboxes or guests as one small file each, so that a restarted daemon knows them. */
+export class SandboxStore<R extends { readonly containerId: string }> {
   readonly #folder: string;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  async load(): Promise<SandboxRecord[]> {
+  async load(): Promise<R[]> {
     await mkdir(this.#folder, { recursive: true });
-    const records: SandboxRecord[] = [];
+    const records: R[] = [];
     for (const name of (await readdir(this.#folder)).sort()) {
       if (!name.endsWith(".json")) continue;
       const text = await readFile(join(this.#folder, name), "utf8");
-      records.push(JSON.parse(text) as SandboxRecord);
+      records.push(JSON.parse(text) as R);
     }
     return records;
   }
 
-  async save(record: SandboxRecord): Promise<void> {
+  async save(record: R): Promise<void> {
     const path = this.#path(record.containerId);
     // Not forced to disk: a power failure ends the namespaces too.
     await writeFile(`${path}.new`, JSON.stringify(record), { mode: 0o600 });

@@ -5,7 +5,8 @@ import type { SandboxRecord } from "./network-state.ts";
 
 /** One container's network namespace and the balancer in it. */
 export class Sandbox {
-  readonly record: SandboxRecord;
+  /** A guest's changes with its networks. */
+  record: SandboxRecord;
   readonly path: string;
   readonly #script: () => string;
   readonly #run = new CoalescedRun(() => this.#apply());
