@@ -9,6 +9,7 @@ import type { LocalNetworks } from "../rest/backend/networks.ts";
 import type { Backend, LocalNode, ServiceLogsRequest } from "../rest/backend.ts";
 import { serviceDefinition } from "../rpc/load-proto.ts";
 import type { HandMadeContainers } from "../worker/containers/hand-made-containers.ts";
+import { assignedNetwork } from "./assigned-networks.ts";
 import { makeBackup } from "./backup.ts";
 import type { DaemonConfig } from "./config.ts";
 import type { HostParts } from "./host-parts.ts";
@@ -83,7 +84,7 @@ function makeLocalNode(deps: BackendDeps): LocalNode {
       log,
     }),
     volumes: new NodeVolumes(host.volumes, random),
-    networks: localNetworks(host.localNetworks),
+    networks: localNetworks(host.localNetworks, swarm),
     events: (sinceMs, signal) => events.follow(sinceMs, signal),
     serviceLogs: (request, signal) => serviceLogs(swarm, request, signal),
   };
@@ -122,8 +123,10 @@ function managerOf(swarm: Swarm) {
   return manager;
 }
 
-function localNetworks(networks: HostParts["localNetworks"]): LocalNetworks {
+function localNetworks(networks: HostParts["localNetworks"], swarm: Swarm): LocalNetworks {
   return {
+    ofSwarm: () =>
+      [...(swarm.member()?.worker()?.assigned().network.values() ?? [])].map(assignedNetwork),
     list: async () =>
       networks.list().map(({ subnet, gateway, ipRange, reserved, ...network }) => ({
         ...network,

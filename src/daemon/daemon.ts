@@ -66,6 +66,7 @@ export class Daemon {
         dataPathAddress: () => swarm?.dataPathAddress() ?? "",
         onVolume: (action, name, attributes) => events?.emit("volume", action, name, attributes),
         swarmNetworks: () => swarmAddresses(swarm?.member()),
+        worker: () => swarm?.member()?.worker(),
         onNetwork: (action, id, attributes) => events?.emit("network", action, id, attributes),
       },
       { clock, random, log },

@@ -11,6 +11,7 @@ import { Overlay } from "../overlay/overlay.ts";
 import { ContainerRuntime } from "../runtime/container-runtime.ts";
 import type { VolumeUser } from "../worker/volumes/volume-users.ts";
 import { type OnVolume, Volumes } from "../worker/volumes/volumes.ts";
+import type { Worker } from "../worker/worker.ts";
 import type { DaemonConfig } from "./config.ts";
 import { LocalNetworks, type OnNetwork } from "./local-networks.ts";
 import type { StateDir } from "./state-dir.ts";
@@ -38,6 +39,8 @@ export interface HostPartsOptions {
   readonly onVolume: OnVolume;
   /** The swarm's networks and address pools, as far as this node knows them. */
   readonly swarmNetworks: () => SwarmAddresses;
+  /** Undefined while in no cluster. */
+  readonly worker: () => Worker | undefined;
   readonly onNetwork: OnNetwork;
 }
 
@@ -96,6 +99,8 @@ export async function openHostParts(
   await local.start();
   const localNetworks = new LocalNetworks({
     local,
+    overlay,
+    worker: told.worker,
     dns,
     nameServers: config.dns,
     swarmNetworks: () => told.swarmNetworks().networks,

@@ -1,12 +1,9 @@
-import { readFileSync } from "node:fs";
-import { ClusterError, errorMessage } from "../base/errors.ts";
+import { must } from "../base/assert.ts";
+import { ClusterError, errorMessage, isClusterError } from "../base/errors.ts";
 import { parseSubnet } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
-import { buildLocalZone } from "../dns/local-zone.ts";
 import type { DnsServer } from "../dns/server.ts";
-import type { Zone } from "../dns/zone.ts";
 import {
-  defaultNetworkName,
   gatewayEndpoint,
   type LocalEndpoint,
   type LocalNetwork,
@@ -14,24 +11,23 @@ import {
   type LocalSandbox,
 } from "../overlay/local/local-network.ts";
 import type { LocalOverlay } from "../overlay/local/local-overlay.ts";
-import type { EndpointWish } from "../overlay/local/plan-new-endpoint.ts";
-import {
-  type HostResolver,
-  hostsText,
-  needsResolver,
-  type ResolverWishes,
-  readResolvConf,
-  resolvConfText,
-} from "../overlay/local/resolver-files.ts";
-
+import { type EndpointWish, freeLink } from "../overlay/local/plan-new-endpoint.ts";
+import { hostsText } from "../overlay/local/resolver-files.ts";
+import type { Overlay } from "../overlay/overlay.ts";
 import type {
   BoundPort,
   Endpoint,
   EndpointRequest,
+  LocalNetwork as KnownNetwork,
   OpenSandbox,
   SandboxRequest,
   LocalNetworks as WorkersView,
 } from "../worker/containers/local-network-port.ts";
+import type { GivenPlace } from "../worker/executor/attachment-tasks.ts";
+import type { Worker } from "../worker/worker.ts";
+import { gatewayNetwork, gatewayNetworkName, needsGateway } from "./gateway-network.ts";
+import { SandboxNames } from "./sandbox-names.ts";
+import { type SwarmEndpoint, SwarmEndpoints } from "./swarm-endpoints.ts";
 
 /** Told of what happened, by the names of Docker's events. */
 export type OnNetwork = (
@@ -42,47 +38,53 @@ export type OnNetwork = (
 
 export interface LocalNetworksDeps {
   readonly local: LocalOverlay;
+  readonly overlay: Pick<Overlay, "connectGuest" | "disconnectGuest" | "guests">;
   readonly dns: DnsServer;
   /** --dns of the daemon; [] = the host's. */
   readonly nameServers: readonly string[];
   /** Names and ids of the swarm's networks, as far as this node knows them. */
   readonly swarmNetworks: () => readonly { readonly id: string; readonly name: string }[];
+  /** Undefined while the node is in no swarm. */
+  readonly worker: () => Pick<Worker, "attachments" | "assigned"> | undefined;
   readonly emit: OnNetwork;
   readonly log: Logger;
 }
 
-/** The networks of this node alone, with names: what containers, and people, ask for. */
+/** The networks of this node, with names: what containers, and people, ask for. Containers join those of the swarm by it, too. */
 export class LocalNetworks implements WorkersView {
   readonly #deps: LocalNetworksDeps;
   readonly #wishes = new Map<string, SandboxRequest>();
-  readonly #zones = new Map<string, Zone>();
-  /** Containers with a resolver in their sandbox. */
-  readonly #resolvers = new Set<string>();
+  readonly #names: SandboxNames;
+  /** The places of containers on networks of the swarm. */
+  readonly swarm: SwarmEndpoints;
 
   constructor(deps: LocalNetworksDeps) {
     this.#deps = deps;
+    const { overlay, worker, local, dns, nameServers } = deps;
+    const onDropped = (id: string, endpoint: SwarmEndpoint) => this.#dropped(id, endpoint);
+    this.swarm = new SwarmEndpoints({ overlay, worker, onDropped });
+    this.#names = new SandboxNames({ local, dns, nameServers, swarm: this.swarm });
   }
 
-  /** All of them, the predefined ones first. */
+  /** The node's own, the predefined ones first. */
   list(): readonly LocalNetwork[] {
     return this.#deps.local.networks.all();
   }
 
-  /** By name, id or the beginning of an id. NOT_FOUND; UNIMPLEMENTED for a network of the swarm, with the way out. */
-  find(nameOrId: string): LocalNetwork {
-    const found = this.#deps.local.networks.find(nameOrId);
+  /**
+   * By name, id or the beginning of an id. In a swarm, one that this node does not know may be there all the same: its managers
+   * are asked when a container joins. NOT_FOUND.
+   */
+  find(nameOrId: string): KnownNetwork {
+    const { local, swarmNetworks } = this.#deps;
+    const ofSwarm = swarmNetworks().map((one) => ({ ...one, driver: "overlay" as const }));
+    const named = ofSwarm.find(({ id, name }) => id === nameOrId || name === nameOrId);
+    const [prefixed, ...others] = ofSwarm.filter(({ id }) => id.startsWith(nameOrId));
+    const found = this.#local(nameOrId) ?? named ?? local.networks.find(nameOrId);
     if (found !== undefined) return found;
-    const ofSwarm = this.#deps
-      .swarmNetworks()
-      .find(({ id, name }) => id === nameOrId || name === nameOrId);
-    if (ofSwarm === undefined) {
-      throw new ClusterError("NOT_FOUND", `network ${nameOrId} not found`);
-    }
-    throw new ClusterError(
-      "UNIMPLEMENTED",
-      `network ${ofSwarm.name} is the swarm's: containers started by hand cannot join it here; ` +
-        `create a service instead (docker service create --network ${ofSwarm.name} …)`,
-    );
+    if (prefixed !== undefined && others.length === 0) return prefixed;
+    if (this.swarm.isMember) return { id: nameOrId, name: nameOrId, driver: "overlay" };
+    throw new ClusterError("NOT_FOUND", `network ${nameOrId} not found`);
   }
 
   /** See planNewNetwork for its errors. */
@@ -103,80 +105,85 @@ export class LocalNetworks implements WorkersView {
   async open(container: SandboxRequest): Promise<OpenSandbox> {
     const { local } = this.#deps;
     const isNew = local.sandboxes.get(container.id) === undefined;
-    const sandbox = await local.sandboxes.open({
-      containerId: container.id,
-      name: container.name,
-      hostname: container.hostname,
-      endpoints: container.endpoints.map((endpoint) => this.#wish(endpoint)),
-      ports: container.ports,
-    });
-    this.#zones.clear();
-    this.#wishes.set(container.id, container);
-    const host = this.#hostResolver();
+    // Asked for first: where the swarm refuses, nothing was made.
+    const places = isNew ? await this.#attach(container) : [];
     try {
-      await this.#serveNames(sandbox, container, host);
+      await this.#openSandbox(container, places);
     } catch (error) {
       await this.close(container.id);
       throw error;
+    } finally {
+      for (const place of places) this.swarm.settle(place);
     }
-    if (isNew) this.#tell("connect", sandbox, sandbox.endpoints);
-    const resolver = this.#resolvers.has(container.id);
+    const { id, hostname, extraHosts } = container;
+    const sandbox = local.sandboxes.get(id) ?? noSandbox;
+    if (isNew) this.#tell("connect", id, this.inspect(id));
     const gateway = gatewayEndpoint(sandbox, this.#byId()) ?? sandbox.endpoints[0];
+    const endpoints = this.inspect(id);
     return {
-      netnsPath: local.path(container.id),
-      resolvConf: resolvConfText(resolver, container, host),
+      netnsPath: local.path(id),
+      resolvConf: this.#names.resolvConf(id, container),
       hosts: hostsText(
-        container.hostname,
-        sandbox.endpoints,
-        container.extraHosts,
+        hostname,
+        endpoints.map(({ ip }) => ({ address: ip })),
+        extraHosts,
         this.#byId().get(gateway?.networkId ?? "")?.gateway ?? "",
       ),
-      endpoints: this.inspect(container.id),
+      endpoints,
       ports: sandbox.ports,
     };
   }
 
   async close(containerId: string): Promise<void> {
-    const { local, dns } = this.#deps;
-    const sandbox = local.sandboxes.get(containerId);
+    const { local } = this.#deps;
+    const endpoints = this.inspect(containerId);
     this.#wishes.delete(containerId);
-    if (this.#resolvers.delete(containerId)) await dns.removeSandbox(containerId);
+    await this.#names.end(containerId);
+    await this.swarm.release(containerId);
     await local.sandboxes.close(containerId);
-    this.#zones.clear();
-    if (sandbox !== undefined) this.#tell("disconnect", sandbox, sandbox.endpoints);
+    this.#names.changed();
+    this.#tell("disconnect", containerId, endpoints);
   }
 
   /** Closes the sandboxes of all others: they ended while the daemon was away. */
   async keepOnly(containerIds: ReadonlySet<string>): Promise<void> {
+    await this.swarm.keepOnly(containerIds);
     await this.#deps.local.sandboxes.keepOnly(containerIds);
-    this.#zones.clear();
+    this.#names.changed();
   }
 
   async connect(containerId: string, endpoint: EndpointRequest): Promise<Endpoint> {
-    const { sandboxes } = this.#deps.local;
-    const made = await sandboxes.connect(containerId, this.#wish(endpoint));
-    this.#zones.clear();
-    const sandbox = sandboxes.get(containerId);
+    const isOfSwarm = this.#local(endpoint.network) === undefined;
+    const networkId = isOfSwarm
+      ? await this.#connectSwarm(containerId, endpoint)
+      : await this.#connectLocal(containerId, endpoint);
+    await this.#tendGateway(containerId);
+    this.#names.changed();
     const wishes = this.#wishes.get(containerId);
-    if (sandbox !== undefined) {
-      if (wishes !== undefined) await this.#serveNames(sandbox, wishes, this.#hostResolver());
-      this.#tell("connect", sandbox, [made]);
-    }
-    return this.#endpoint(made);
+    if (wishes !== undefined) await this.#names.serve(containerId, wishes);
+    const made = this.inspect(containerId).filter((one) => one.networkId === networkId);
+    this.#tell("connect", containerId, made);
+    return must(made[0], "the new endpoint");
   }
 
   async disconnect(containerId: string, networkId: string): Promise<void> {
-    const { sandboxes } = this.#deps.local;
-    const before = sandboxes.get(containerId);
-    await sandboxes.disconnect(containerId, networkId);
-    this.#zones.clear();
-    const gone = before?.endpoints.filter((endpoint) => endpoint.networkId === networkId);
-    if (before !== undefined) this.#tell("disconnect", before, gone ?? []);
+    const gone = this.inspect(containerId).filter((one) => one.networkId === networkId);
+    if (this.#local(networkId) === undefined) {
+      await this.swarm.release(containerId, networkId);
+    } else {
+      await this.#deps.local.sandboxes.disconnect(containerId, networkId);
+    }
+    await this.#tendGateway(containerId);
+    this.#names.changed();
+    this.#tell("disconnect", containerId, gone);
   }
 
   inspect(containerId: string): readonly Endpoint[] {
-    const sandbox = this.#deps.local.sandboxes.get(containerId);
-    return (sandbox?.endpoints ?? []).map((endpoint) => this.#endpoint(endpoint));
+    const sandbox = this.#deps.local.sandboxes.get(containerId) ?? noSandbox;
+    const own = sandbox.endpoints.map((endpoint) => this.#endpoint(endpoint));
+    // Docker, too, does not show the way out among a container's networks.
+    const shown = own.filter(({ network }) => network !== gatewayNetworkName);
+    return [...this.swarm.of(containerId), ...shown];
   }
 
   ports(containerId: string): readonly BoundPort[] {
@@ -185,15 +192,120 @@ export class LocalNetworks implements WorkersView {
 
   renamed(containerId: string, name: string): void {
     const kept = this.#deps.local.sandboxes.rename(containerId, name);
-    this.#zones.clear();
+    this.#names.changed();
     kept.catch((error: unknown) => {
       const fields = { containerId, err: errorMessage(error) };
       this.#deps.log.error(fields, "a container's new name is not kept for its networks");
     });
   }
 
+  // What was given is settled here where it is not all to be had.
+  async #attach(container: SandboxRequest): Promise<readonly GivenPlace[]> {
+    const places: GivenPlace[] = [];
+    try {
+      for (const endpoint of container.endpoints) {
+        if (this.#local(endpoint.network) !== undefined) continue;
+        places.push(await this.swarm.attach(container, endpoint));
+      }
+    } catch (error) {
+      for (const place of places) this.swarm.settle(place);
+      throw error;
+    }
+    return places;
+  }
+
+  async #openSandbox(container: SandboxRequest, places: readonly GivenPlace[]): Promise<void> {
+    const { local } = this.#deps;
+    const { id, name, hostname, ports } = container;
+    const own = container.endpoints.filter(({ network }) => this.#local(network) !== undefined);
+    const links = places.map((_, index) => `eth${index}`);
+    const networks = own.flatMap(({ network }) => this.#local(network) ?? []);
+    const assigned = this.swarm.assigned();
+    const ofSwarm = places.flatMap(({ networkId }) => assigned?.network.get(networkId) ?? []);
+    const gateway = needsGateway(networks, ofSwarm) ? [await this.#gatewayWish()] : [];
+    await local.sandboxes.open({
+      containerId: id,
+      name,
+      hostname,
+      endpoints: [...own.map((one) => this.#wish(one)), ...gateway].map((wish) => ({
+        ...wish,
+        takenLinks: links,
+      })),
+      ports,
+    });
+    for (const [index, place] of places.entries()) {
+      await this.swarm.link(id, local.path(id), place, `eth${index}`);
+    }
+    this.#names.changed();
+    this.#wishes.set(id, container);
+    await this.#names.serve(id, container);
+  }
+
+  async #connectLocal(containerId: string, endpoint: EndpointRequest): Promise<string> {
+    const { sandboxes } = this.#deps.local;
+    const takenLinks = this.swarm.of(containerId).map(({ link }) => link);
+    const wish = { ...this.#wish(endpoint), takenLinks };
+    return (await sandboxes.connect(containerId, wish)).networkId;
+  }
+
+  async #connectSwarm(containerId: string, endpoint: EndpointRequest): Promise<string> {
+    const { local } = this.#deps;
+    const sandbox = local.sandboxes.get(containerId) ?? noSandbox;
+    const name = this.#wishes.get(containerId)?.name ?? sandbox.name;
+    const place = await this.swarm.attach({ id: containerId, name }, endpoint);
+    try {
+      const links = [...sandbox.endpoints, ...this.swarm.of(containerId)].map(({ link }) => link);
+      await this.swarm.link(containerId, local.path(containerId), place, freeLink(links));
+    } finally {
+      this.swarm.settle(place);
+    }
+    return place.networkId;
+  }
+
+  // The way out comes and goes with the need for it.
+  async #tendGateway(containerId: string): Promise<void> {
+    const { networks, sandboxes } = this.#deps.local;
+    const { endpoints } = sandboxes.get(containerId) ?? noSandbox;
+    const ofSwarm = this.swarm.of(containerId);
+    const own = endpoints.map(({ networkId }) => networks.get(networkId));
+    const present = own.find(({ name }) => name === gatewayNetworkName);
+    const isNeeded = needsGateway(own, ofSwarm);
+    if (isNeeded && present === undefined) {
+      const takenLinks = ofSwarm.map(({ link }) => link);
+      await sandboxes.connect(containerId, { ...(await this.#gatewayWish()), takenLinks });
+    } else if (!isNeeded && present !== undefined) {
+      await sandboxes.disconnect(containerId, present.id);
+    }
+  }
+
+  async #gatewayWish(): Promise<EndpointWish> {
+    const known = () => this.list().find(({ name }) => name === gatewayNetworkName);
+    const network =
+      known() ??
+      (await this.create(gatewayNetwork).catch((error: unknown) => {
+        // Another container may have been faster.
+        const made = known();
+        if (made === undefined || !isClusterError(error, "ALREADY_EXISTS")) throw error;
+        return made;
+      }));
+    return { networkId: network.id, aliases: [], ip: "", mac: "" };
+  }
+
+  async #dropped(containerId: string, endpoint: SwarmEndpoint): Promise<void> {
+    this.#names.changed();
+    this.#tell("disconnect", containerId, [endpoint]);
+    if (this.#deps.local.sandboxes.get(containerId) !== undefined) {
+      await this.#tendGateway(containerId);
+    }
+  }
+
+  /** By full id or name. */
+  #local(network: string): LocalNetwork | undefined {
+    return this.list().find(({ id, name }) => id === network || name === network);
+  }
+
   #wish({ network, aliases, ip = "", mac = "" }: EndpointRequest): EndpointWish {
-    return { networkId: this.find(network).id, aliases, ip, mac };
+    return { networkId: must(this.#local(network), network).id, aliases, ip, mac };
   }
 
   #endpoint({ endpointId, networkId, address, mac, aliases }: LocalEndpoint): Endpoint {
@@ -210,78 +322,33 @@ export class LocalNetworks implements WorkersView {
     };
   }
 
-  async #serveNames(
-    sandbox: LocalSandbox,
-    wishes: ResolverWishes,
-    host: HostResolver,
-  ): Promise<void> {
-    const { containerId } = sandbox;
-    const hasNames = this.#named().some(
-      ({ id, hasNames: named }) => named && sandbox.endpoints.some((e) => e.networkId === id),
-    );
-    if (this.#resolvers.has(containerId) || !needsResolver(hasNames, wishes, host)) return;
-    const { local, dns } = this.#deps;
-    const zone = () => this.#zoneOf(containerId);
-    await dns.addSandbox(containerId, local.path(containerId), zone, wishes.dns);
-    this.#resolvers.add(containerId);
-  }
-
-  // Asked for at each question: the same object until something changes.
-  #zoneOf(containerId: string): Zone {
-    const known = this.#zones.get(containerId);
-    if (known !== undefined) return known;
-    const { sandboxes } = this.#deps.local;
-    const own = sandboxes.get(containerId) ?? { containerId, name: "", endpoints: [] };
-    const zone = buildLocalZone(own, this.#named(), sandboxes.all());
-    this.#zones.set(containerId, zone);
-    return zone;
-  }
-
-  #named() {
-    return this.list().map(({ id, name, internal, subnet }) => ({
-      id,
-      name,
-      internal,
-      subnet,
-      hasNames: name !== defaultNetworkName,
-    }));
-  }
-
   #byId(): ReadonlyMap<string, LocalNetwork> {
     return new Map(this.list().map((network) => [network.id, network]));
   }
 
-  #hostResolver(): HostResolver {
-    const { nameServers } = this.#deps;
-    const host = readResolvConf(hostResolvConf());
-    return nameServers.length === 0 ? host : { ...host, servers: nameServers };
-  }
-
   #tell(
     action: "connect" | "disconnect",
-    { containerId }: LocalSandbox,
-    endpoints: readonly LocalEndpoint[],
+    containerId: string,
+    endpoints: readonly Endpoint[],
   ): void {
     const networks = this.#byId();
-    for (const { networkId } of endpoints) {
-      const network = networks.get(networkId);
-      if (network !== undefined) this.#emit(action, network, { container: containerId });
+    for (const { networkId, network: name } of endpoints) {
+      const known = networks.get(networkId) ?? { id: networkId, name, driver: "overlay" };
+      this.#emit(action, known, { container: containerId });
     }
   }
 
   #emit(
     action: "create" | "destroy" | "connect" | "disconnect",
-    { id, name, driver }: LocalNetwork,
+    { id, name, driver }: Pick<KnownNetwork, "id" | "name"> & { readonly driver: string },
     more: Readonly<Record<string, string>> = {},
   ): void {
     this.#deps.emit(action, id, { ...more, name, type: driver });
   }
 }
 
-function hostResolvConf(): string {
-  try {
-    return readFileSync("/etc/resolv.conf", "utf8");
-  } catch {
-    return "";
-  }
-}
+const noSandbox: LocalSandbox = {
+  ...{ containerId: "", name: "", hostname: "" },
+  endpoints: [],
+  ports: [],
+};

@@ -246,6 +246,7 @@ export class Member {
         overlay: host.overlay,
         dns: host.dns,
         volumes: host.volumes,
+        places: host.localNetworks.swarm,
         onContainer: (action, id, attributes) => events.emit("container", action, id, attributes),
         clock,
         random,

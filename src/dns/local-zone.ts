@@ -1,4 +1,4 @@
-import { buildZone, type Zone } from "./zone.ts";
+import { buildZone, type Zone, type ZoneInput } from "./zone.ts";
 
 /** A network of one node, as far as names are concerned. */
 export interface NamedNetwork {
@@ -32,7 +32,16 @@ export function buildLocalZone(
   networks: readonly NamedNetwork[],
   containers: readonly NamedContainer[],
 ): Zone {
-  return buildZone({
+  return buildZone(localZoneInput(own, networks, containers));
+}
+
+/** Pure: what `buildLocalZone` builds from, for containers that are on other networks too. */
+export function localZoneInput(
+  own: NamedContainer,
+  networks: readonly NamedNetwork[],
+  containers: readonly NamedContainer[],
+): ZoneInput {
+  return {
     attachments: own.endpoints,
     // One without names still counts: it may be the way out.
     networks: networks.map((network) => ({ ...network, ingress: !network.hasNames })),
@@ -50,5 +59,5 @@ export function buildLocalZone(
     ),
     services: [],
     ownNames: [],
-  });
+  };
 }

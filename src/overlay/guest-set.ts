@@ -22,11 +22,6 @@ export interface GuestSetOptions {
   readonly log: Logger;
 }
 
-interface Entry {
-  guest: Guest;
-  readonly sandbox: Sandbox;
-}
-
 /**
  * Namespaces that somebody else made, of containers that people started by hand: they come to networks and leave them while they run.
  * Calls for one container run one after another.
@@ -35,7 +30,8 @@ export class GuestSet {
   readonly #options: GuestSetOptions;
   readonly #store: SandboxStore<Guest>;
   readonly #mutex = new KeyedMutex();
-  readonly #entries = new Map<string, Entry>();
+  readonly #guests = new Map<string, Guest>();
+  readonly #sandboxes = new Map<string, Sandbox>();
 
   constructor(options: GuestSetOptions) {
     this.#options = options;
@@ -50,13 +46,14 @@ export class GuestSet {
     }
   }
 
-  get(containerId: string): Guest | undefined {
-    return this.#entries.get(containerId)?.guest;
+  /** By container. */
+  all(): ReadonlyMap<string, Guest> {
+    return this.#guests;
   }
 
   /** Each as a sandbox whose links are made. */
   sandboxes(): readonly Sandbox[] {
-    return [...this.#entries.values()].map(({ sandbox }) => sandbox);
+    return [...this.#sandboxes.values()];
   }
 
   /** See Overlay.connectGuest. */
@@ -64,7 +61,11 @@ export class GuestSet {
     const { networks } = this.#options;
     return this.#mutex.run(containerId, async () => {
       const { networkId, address, link } = wanted;
-      const before = this.get(containerId) ?? { containerId, namespacePath, attachments: [] };
+      const before = this.#guests.get(containerId) ?? {
+        containerId,
+        namespacePath,
+        attachments: [],
+      };
       if (before.attachments.some((one) => one.networkId === networkId)) {
         const text = `container ${containerId.slice(0, 12)} is on network ${networkId} already`;
         throw new ClusterError("ALREADY_EXISTS", text);
@@ -79,7 +80,7 @@ export class GuestSet {
         await this.#store.save(guest);
         this.#put(guest);
         namespace.portMade(networkPort(address));
-        const sandbox = this.#entries.get(containerId)?.sandbox;
+        const sandbox = this.#sandboxes.get(containerId);
         await Promise.all([namespace.sync(), sandbox?.balance(false)]);
       } catch (error) {
         await this.#unlink(before, wanted).catch((err: unknown) => {
@@ -93,7 +94,7 @@ export class GuestSet {
   /** See Overlay.disconnectGuest. */
   disconnect(containerId: string, networkId: string): Promise<void> {
     return this.#mutex.run(containerId, async () => {
-      const before = this.get(containerId);
+      const before = this.#guests.get(containerId);
       const gone = before?.attachments.find((one) => one.networkId === networkId);
       if (before === undefined || gone === undefined) return;
       const attachments = before.attachments.filter((one) => one !== gone);
@@ -110,10 +111,11 @@ export class GuestSet {
     if (namespace !== undefined && namespaceExists(namespace.path)) {
       await tryIn(namespace.path, "ip", ["link", "del", port]);
     }
-    const sandbox = this.#entries.get(containerId)?.sandbox;
+    const sandbox = this.#sandboxes.get(containerId);
     // Only now: until its link is gone nobody else may get its address.
     if (after.attachments.length === 0) {
-      this.#entries.delete(containerId);
+      this.#guests.delete(containerId);
+      this.#sandboxes.delete(containerId);
       await this.#store.remove(containerId);
     } else {
       await this.#store.save(after);
@@ -130,10 +132,10 @@ export class GuestSet {
   #put(guest: Guest): void {
     const { containerId, namespacePath, attachments } = guest;
     const record = { containerId, attachments, hostPorts: [], external: false, bridgeAddress: "" };
-    const known = this.#entries.get(containerId);
+    this.#guests.set(containerId, guest);
+    const known = this.#sandboxes.get(containerId);
     if (known !== undefined) {
-      known.guest = guest;
-      known.sandbox.record = record;
+      known.record = record;
       return;
     }
     const turn = turnOf(containerId);
@@ -141,6 +143,6 @@ export class GuestSet {
       planBalancer(sandbox.record.attachments, this.#options.virtualIps(), turn),
     );
     sandbox.linked = true;
-    this.#entries.set(containerId, { guest, sandbox });
+    this.#sandboxes.set(containerId, sandbox);
   }
 }

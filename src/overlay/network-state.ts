@@ -66,6 +66,8 @@ export interface Attachment {
 
 /** A guest's place on one network. */
 export interface GuestAttachment extends Attachment {
+  /** The task that stands for it. */
+  readonly taskId: string;
   /** Name of the link in the namespace. */
   readonly link: string;
 }

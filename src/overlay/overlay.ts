@@ -175,9 +175,9 @@ export class Overlay {
     return this.#guests.disconnect(containerId, networkId);
   }
 
-  /** Where a guest is now, also from before a restart. */
-  guest(containerId: string): Guest | undefined {
-    return this.#guests.get(containerId);
+  /** By container, also from before a restart. */
+  guests(): ReadonlyMap<string, Guest> {
+    return this.#guests.all();
   }
 
   /** What there is, also from before a restart; `bridgeAddress` is "" without a way out. */

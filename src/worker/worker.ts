@@ -21,7 +21,13 @@ import {
 import { AssignmentStore } from "./agent/assignment-store.ts";
 import { DispatcherClient, type SessionListener } from "./agent/dispatcher-client.ts";
 import { Reporter } from "./agent/reporter.ts";
+import {
+  type AskAttachment,
+  AttachmentTasks,
+  type SwarmPlaces,
+} from "./executor/attachment-tasks.ts";
 import { ContainerTasks, type OnContainer } from "./executor/container-task.ts";
+import { Controllers } from "./executor/controllers.ts";
 import { Executor } from "./executor/executor.ts";
 import type { HealthState } from "./executor/health-check.ts";
 import { containerIdOf } from "./executor/plan-container.ts";
@@ -49,6 +55,7 @@ export interface WorkerDeps {
   readonly overlay: Overlay;
   readonly dns: DnsServer;
   readonly volumes: Volumes;
+  readonly places: SwarmPlaces;
   readonly onContainer: OnContainer;
   readonly clock: Clock;
   readonly random: Random;
@@ -57,6 +64,8 @@ export interface WorkerDeps {
 
 /** What every node runs: takes assignments from the leader, runs the tasks, tells how they do. */
 export class Worker implements SessionListener {
+  /** Places of containers that people made on networks of the swarm. */
+  readonly attachments: AttachmentTasks;
   readonly #deps: WorkerDeps;
   readonly #store: AssignmentStore;
   readonly #networking: TaskNetworking;
@@ -90,9 +99,14 @@ export class Worker implements SessionListener {
       clock,
       log: deps.log.child({ module: "executor" }),
     });
+    this.attachments = new AttachmentTasks({
+      places: deps.places,
+      networksReady: (task, signal) => this.#networking.networksReady(task, signal),
+      clock,
+    });
     this.#reporter = new Reporter({ clock, log: deps.log.child({ module: "reporter" }) });
     this.#executor = new Executor({
-      controller: this.#controller,
+      controller: new Controllers(this.#controller, this.attachments),
       clock,
       log: deps.log.child({ module: "executor" }),
       onStatus: (taskId, status) => this.#statusChanged(taskId, status),
@@ -161,14 +175,20 @@ export class Worker implements SessionListener {
     return this.#hasSession;
   }
 
-  connected(address: string, send: (updates: TaskStatusUpdateInput[]) => Promise<void>): void {
+  connected(
+    address: string,
+    send: (updates: TaskStatusUpdateInput[]) => Promise<void>,
+    attach: AskAttachment,
+  ): void {
     this.#hasSession = true;
+    this.attachments.connected(attach);
     this.#reporter.connected(send, this.#executor.statuses());
     this.#logs.connected(address);
   }
 
   disconnected(): void {
     this.#hasSession = false;
+    this.attachments.connected(undefined);
     this.#reporter.disconnected();
     this.#logs.disconnected();
   }

@@ -73,6 +73,12 @@ describe("local networks", function () {
     return sandbox;
   }
 
+  const localNetwork = async (name: string) =>
+    must(
+      (await node.call("list")).find((one) => one.name === name),
+      name,
+    );
+
   /** Answers each connection with `name` and the asker's address. */
   async function serve(path: string, name: string, port: number): Promise<void> {
     const program = `require("net").createServer((s) => s.on("error", () => {}).end("${name} " + s.remoteAddress.replace("::ffff:", ""))).listen(${port}, () => console.log("ready"));`;
@@ -198,9 +204,13 @@ describe("local networks", function () {
     const numbered = { network: "bridge", aliases: [], ip: "172.17.0.9" };
     await assert.rejects(open("late", [numbered]), /IP address is supported on user defined/);
     await assert.rejects(open("late", [{ network: "none", aliases: [] }]), /private \(none\) mode/);
-    await assert.rejects(node.call("find", "front"), /create a service instead/);
+    assert.deepEqual(await node.call("find", "front"), {
+      id: "swarmnet",
+      name: "front",
+      driver: "overlay",
+    });
     await assert.rejects(node.call("find", "nothing"), /network nothing not found/);
-    const app = await node.call("find", "app");
+    const app = await localNetwork("app");
     await assert.rejects(
       node.call("remove", app.id),
       /network app has active endpoints \(name:"web"/,
@@ -208,7 +218,7 @@ describe("local networks", function () {
   });
 
   it("lets a running container join and leave", async () => {
-    const app = await node.call("find", "app");
+    const app = await localNetwork("app");
     const made = await node.call("connect", idOf("a"), { network: "app", aliases: ["first"] });
     assert.equal(made.network, "app");
     assert.deepEqual(await lookUp("web", "first"), [made.ip]);
@@ -243,7 +253,7 @@ describe("local networks", function () {
   });
 
   it("makes again what somebody has taken away", async () => {
-    const app = await node.call("find", "app");
+    const app = await localNetwork("app");
     await host.exec(["ip", "link", "del", app.bridge]);
     await host.exec(["nft", "delete", "table", "ip", names.localTable]);
     await node.repair();
@@ -306,7 +316,7 @@ describe("local networks", function () {
         await Promise.all([open("k3", [endpoint], [port]), node.call("close", idOf("k1"))]);
         await node.call("connect", idOf("k2"), { network: "bridge", aliases: [] });
         await node.keepOnly([]);
-        await node.call("remove", (await node.call("find", name)).id);
+        await node.call("remove", (await localNetwork(name)).id);
       })().catch(() => {});
       await new Promise((resolve) => setTimeout(resolve, round * 60));
       await node.kill();
@@ -343,9 +353,9 @@ describe("local networks", function () {
     await node.call("close", idOf("web"));
     await node.call("close", idOf("web"));
     for (const name of ["app", "closed"]) {
-      await node.call("remove", (await node.call("find", name)).id);
+      await node.call("remove", (await localNetwork(name)).id);
     }
-    const bridge = await node.call("find", "bridge");
+    const bridge = await localNetwork("bridge");
     await assert.rejects(node.call("remove", bridge.id), /pre-defined network/);
     assert.deepEqual(await links(), [bridge.bridge]);
     await node.kill();

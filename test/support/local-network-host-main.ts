@@ -31,7 +31,16 @@ async function start(options: LocalNetworkHostOptions): Promise<void> {
   const dns = new DnsServer({ upstreams: () => nameServers, clock, random, log });
   const emit = () => {};
   const swarmNetworks = () => [{ id: "swarmnet", name: "front" }];
-  const networks = new LocalNetworks({ local, dns, nameServers, swarmNetworks, emit, log });
+  const noOverlay = {
+    guests: () => new Map(),
+    connectGuest: async () => {},
+    disconnectGuest: async () => {},
+  };
+  const networks = new LocalNetworks({
+    ...{ local, dns, nameServers, swarmNetworks, emit, log },
+    overlay: noOverlay,
+    worker: () => undefined,
+  });
   running = { local, networks };
 }
 

@@ -13,6 +13,8 @@ export interface EndpointWish {
   readonly ip: string;
   /** "" = of the address. */
   readonly mac: string;
+  /** Names of links that the container has from elsewhere. */
+  readonly takenLinks?: readonly string[];
 }
 
 /** What a new endpoint must be told from. */
@@ -47,7 +49,7 @@ export function planNewEndpoint(
     networkId: network.id,
     address,
     mac: wish.mac === "" ? macOf(address) : checkedMac(wish.mac),
-    link: freeLink(own),
+    link: freeLink([...own.map(({ link: name }) => name), ...(wish.takenLinks ?? [])]),
     port: freeLinkName(prefix, endpointId, new Set(others.map(({ port }) => port))),
     aliases: wish.aliases,
   };
@@ -70,8 +72,9 @@ function checkDefault({ name }: LocalNetwork, { ip, aliases }: EndpointWish): vo
   }
 }
 
-function freeLink(own: readonly LocalEndpoint[]): string {
-  const taken = new Set(own.map(({ link }) => link));
+/** Pure: the first of eth0, eth1, … that the container does not have. */
+export function freeLink(names: readonly string[]): string {
+  const taken = new Set(names);
   let index = 0;
   while (taken.has(`eth${index}`)) index += 1;
   return `eth${index}`;

@@ -1,3 +1,5 @@
+import type { Network } from "../../gen/skep/Network.ts";
+
 /** A network that only this node knows: bridge, host, none, and those people made here. */
 export interface LocalNetworkData {
   readonly id: string;
@@ -30,9 +32,11 @@ export interface LocalNetworkOptions {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** The networks of this node alone. */
+/** The networks of this node. */
 export interface LocalNetworks {
   list(): Promise<readonly LocalNetworkData[]>;
+  /** The swarm's networks that this node takes part in; what a worker knows of them. Absent: none. */
+  ofSwarm?(): readonly Network[];
   /** Resolves with the id. ALREADY_EXISTS; INVALID_ARGUMENT; PERMISSION_DENIED: its addresses are in use. */
   create(options: LocalNetworkOptions): Promise<string>;
   /** By full id. NOT_FOUND; PERMISSION_DENIED: predefined or in use. */

@@ -44,9 +44,10 @@ export async function findNetwork(
   return only.found;
 }
 
-/** The networks of the cluster; none on a node that is no manager. */
+/** The networks of the cluster; on a node that is no manager, those that it takes part in. */
 export async function clusterNetworks({ backend }: RestContext): Promise<readonly Network[]> {
-  if (!backend.node.swarmState().manager) return [];
+  const { node } = backend;
+  if (!node.swarmState().manager) return node.networks.ofSwarm?.() ?? [];
   const { networks } = await clusterCall(backend.cluster.listNetworks({ filters: noFilters }));
   return networks;
 }

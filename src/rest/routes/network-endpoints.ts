@@ -6,7 +6,7 @@ import { JsonObject } from "../translate/json-object.ts";
 import { findContainer } from "./find-container.ts";
 import { findNetwork } from "./find-network.ts";
 
-/** /networks/{id}/connect and disconnect: containers of this node join and leave its networks. */
+/** /networks/{id}/connect and disconnect: containers of this node join and leave networks. */
 export const networkEndpointRoutes: readonly Route[] = [
   { method: "POST", pattern: "/networks/{id}/connect", handler: connect },
   { method: "POST", pattern: "/networks/{id}/disconnect", handler: disconnect },
@@ -14,7 +14,7 @@ export const networkEndpointRoutes: readonly Route[] = [
 
 async function connect(request: RestRequest, context: RestContext): Promise<Reply> {
   const body = new JsonObject(await readJson(request));
-  const network = await localNetwork(request, context);
+  const network = await networkOf(request, context);
   const { containers } = context.backend.node;
   if (containers.connect === undefined) throw notImplemented("connecting a container");
   const { id } = await findContainer(context, body.text("Container"));
@@ -41,7 +41,7 @@ async function connect(request: RestRequest, context: RestContext): Promise<Repl
 
 async function disconnect(request: RestRequest, context: RestContext): Promise<Reply> {
   const body = new JsonObject(await readJson(request));
-  const network = await localNetwork(request, context);
+  const network = await networkOf(request, context);
   const { containers } = context.backend.node;
   if (containers.disconnect === undefined) throw notImplemented("disconnecting a container");
   const { id } = await findContainer(context, body.text("Container"));
@@ -49,14 +49,16 @@ async function disconnect(request: RestRequest, context: RestContext): Promise<R
   return empty(200);
 }
 
-/** The full id of the network, which must be this node's own. */
-async function localNetwork(request: RestRequest, context: RestContext): Promise<string> {
-  const found = await findNetwork(context, param(request, "id"), "");
-  if (found.kind === "local") return found.network.id;
-  const name = found.network.spec?.annotations?.name ?? found.network.id;
-  throw new HttpError(
-    501,
-    `containers cannot join or leave network ${name} of the swarm by hand: ` +
-      `change the networks of a service instead (docker service update --network-add ${name} …)`,
-  );
+/** The full id of the network; what was given where only the managers may know it. */
+async function networkOf(request: RestRequest, context: RestContext): Promise<string> {
+  const ref = param(request, "id");
+  try {
+    return (await findNetwork(context, ref, "")).network.id;
+  } catch (error) {
+    const isUnknown = error instanceof HttpError && error.status === 404;
+    const { state, manager } = context.backend.node.swarmState();
+    // Docker, too, lets a worker ask: it knows only the networks that it takes part in.
+    if (isUnknown && state === "active" && !manager) return ref;
+    throw error;
+  }
 }

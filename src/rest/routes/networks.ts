@@ -66,8 +66,9 @@ async function inspect(request: RestRequest, context: RestContext): Promise<Repl
   }
   const json = networkJson(found.network);
   const withContainers = { ...json, Containers: localNetworkDetails(json, containers) };
-  if (!queryFlag(request.query, "verbose")) return ok(withContainers);
-  const { cluster } = context.backend;
+  const { cluster, node } = context.backend;
+  const knowsServices = node.swarmState().manager;
+  if (!knowsServices || !queryFlag(request.query, "verbose")) return ok(withContainers);
   const [{ services }, { tasks }, { nodes }] = await clusterCall(
     Promise.all([
       cluster.listServices({ filters: noFilters }),
@@ -111,10 +112,13 @@ async function create(request: RestRequest, context: RestContext): Promise<Reply
 
 async function remove(request: RestRequest, context: RestContext): Promise<Reply> {
   const found = await findNetwork(context, param(request, "id"), "");
+  const { node } = context.backend;
   if (found.kind === "local") {
-    await context.backend.node.networks.remove(found.network.id);
+    await node.networks.remove(found.network.id);
     return empty(204);
   }
+  const refusal = notManagerError(node.swarmState());
+  if (refusal !== undefined) throw refusal;
   await clusterCall(context.backend.cluster.removeNetwork({ ref: found.network.id }));
   return empty(204);
 }
@@ -130,7 +134,8 @@ async function prune(request: RestRequest, context: RestContext): Promise<Reply>
     matchesLabels(network.Labels ?? {}, filterList(filters, "label")) &&
     !filterList(filters, "label!").some((label) => matchesLabels(network.Labels ?? {}, [label]));
   const local = (await node.networks.list()).map(localNetworkJson).filter(goes);
-  const ofSwarm = (await clusterNetworks(context)).map(networkJson).filter(goes);
+  const isManager = node.swarmState().manager;
+  const ofSwarm = isManager ? (await clusterNetworks(context)).map(networkJson).filter(goes) : [];
   const deleted: string[] = [];
   const attempt = async ({ Name }: NetworkJson, removal: Promise<unknown>): Promise<void> => {
     try {

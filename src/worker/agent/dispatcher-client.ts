@@ -8,6 +8,8 @@ import type { Random } from "../../base/random.ts";
 import type { AckAssignmentsRequestInput } from "../../gen/skep/AckAssignmentsRequest.ts";
 import type { AssignmentsMessage } from "../../gen/skep/AssignmentsMessage.ts";
 import type { AssignmentsRequestInput } from "../../gen/skep/AssignmentsRequest.ts";
+import type { AttachNetworkRequestInput } from "../../gen/skep/AttachNetworkRequest.ts";
+import type { AttachNetworkResponse } from "../../gen/skep/AttachNetworkResponse.ts";
 import type { HeartbeatRequestInput } from "../../gen/skep/HeartbeatRequest.ts";
 import type { HeartbeatResponse } from "../../gen/skep/HeartbeatResponse.ts";
 import type { NodeDescription } from "../../gen/skep/NodeDescription.ts";
@@ -20,6 +22,8 @@ import { durationMs } from "../../model/time.ts";
 import type { ChannelPool } from "../../rpc/channel-pool.ts";
 
 const callTimeoutMs = 5_000;
+/** An address may take a while. */
+const attachTimeoutMs = 15_000;
 const firstMessageTimeoutMs = 5_000;
 const heartbeatDefaultMs = 5_000;
 /** The description is looked at this often, as Swarm's. */
@@ -27,8 +31,12 @@ const descriptionMs = 20_000;
 
 /** What the session tells the agent. */
 export interface SessionListener {
-  /** A session is open: statuses go through `send`. */
-  connected(address: string, send: (updates: TaskStatusUpdateInput[]) => Promise<void>): void;
+  /** A session is open: statuses go through `send`, and containers ask for places on networks by `attach`. */
+  connected(
+    address: string,
+    send: (updates: TaskStatusUpdateInput[]) => Promise<void>,
+    attach: (wish: AttachNetworkRequestInput) => Promise<AttachNetworkResponse>,
+  ): void;
   disconnected(): void;
   /** A manager says that this node does not belong to the cluster any more, and why. It is asked again. */
   refused(reason: string): void;
@@ -144,7 +152,11 @@ export class DispatcherClient {
         this.#sessionId = message.sessionId;
         this.#backoff.reset();
         this.#sentOn = false;
-        listener.connected(address, (updates) => this.#sendStatuses(address, updates));
+        listener.connected(
+          address,
+          (updates) => this.#sendStatuses(address, updates),
+          (wish) => this.#attach(address, wish),
+        );
         parallel.push(
           this.#heartbeats(address, signal).catch(end),
           this.#assignments(address, signal).catch(end),
@@ -254,6 +266,16 @@ export class DispatcherClient {
       "UpdateTaskStatus",
       { sessionId: this.#sessionId, updates },
       { timeoutMs: callTimeoutMs, signal: this.#stop.signal },
+    );
+  }
+
+  async #attach(address: string, wish: AttachNetworkRequestInput): Promise<AttachNetworkResponse> {
+    return await this.#deps.channels.unary<AttachNetworkRequestInput, AttachNetworkResponse>(
+      address,
+      "Dispatcher",
+      "AttachNetwork",
+      { ...wish, sessionId: this.#sessionId },
+      { timeoutMs: attachTimeoutMs, signal: this.#stop.signal },
     );
   }
 }

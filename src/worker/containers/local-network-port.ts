@@ -4,7 +4,8 @@
 export interface LocalNetwork {
   readonly id: string;
   readonly name: string;
-  readonly driver: "bridge" | "host" | "null";
+  /** "overlay": of the swarm. */
+  readonly driver: "bridge" | "host" | "null" | "overlay";
 }
 
 /** What a container asks of one network. */
@@ -78,7 +79,7 @@ export interface OpenSandbox {
  * container that runs.
  */
 export interface LocalNetworks {
-  /** By name or id; bridge, host and none too. NOT_FOUND names it. */
+  /** By name or id; bridge, host and none too. In a swarm it may be one that only the managers know. NOT_FOUND names it. */
   find(nameOrId: string): LocalNetwork;
   /** Makes, or finds again, the container's namespace with a link into each network. Idempotent. */
   open(container: SandboxRequest): Promise<OpenSandbox>;

@@ -8,6 +8,7 @@ import { taskName } from "../../model/task-name.ts";
 import type { Overlay } from "../../overlay/overlay.ts";
 import type { AssignmentSet } from "../agent/assignment-set.ts";
 import { emptyAssignmentSet } from "../agent/assignment-set.ts";
+import { assignedZoneInput } from "./assigned-zone.ts";
 import { planNetworkState } from "./network-state.ts";
 
 const networkWaitMs = 30_000;
@@ -45,7 +46,7 @@ export class TaskNetworking {
 
   /** Makes the task's network namespace with its addresses, and its resolver. Undefined: the task uses the host's network. */
   async attach(task: Task, containerId: string, signal: AbortSignal): Promise<string> {
-    await this.#waitForNetworks(task, signal);
+    await this.networksReady(task, signal);
     const attachments = task.networks.flatMap(({ networkId, addresses }) =>
       addresses.slice(0, 1).map((address) => ({ networkId, address })),
     );
@@ -83,7 +84,8 @@ export class TaskNetworking {
     );
   }
 
-  async #waitForNetworks(task: Task, signal: AbortSignal): Promise<void> {
+  /** Resolves when the task's networks are set up on this node. FAILED_PRECONDITION after 30 s. */
+  async networksReady(task: Task, signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     if (task.networks.length === 0) return;
     // What is known from before a restart has not been applied: a manager must say what is wanted now.
@@ -111,12 +113,7 @@ export class TaskNetworking {
       attachments: task.networks.flatMap(({ networkId, addresses, aliases }) =>
         addresses.slice(0, 1).map((address) => ({ networkId, address, aliases })),
       ),
-      networks: [...set.network.values()],
-      endpoints: [...set.endpoint.values()],
-      services: [...set.service.values()].map((service) => ({
-        ...service,
-        mode: service.mode === "DNSRR" ? ("dnsrr" as const) : ("vip" as const),
-      })),
+      ...assignedZoneInput(set),
       ownNames: [containerId.slice(0, 12), taskName(task)],
     });
     this.#zones.set(containerId, { set, zone });
