@@ -205,7 +205,7 @@ export class LocalNetworks implements WorkersView {
     try {
       for (const endpoint of container.endpoints) {
         if (this.#local(endpoint.network) !== undefined) continue;
-        places.push(await this.swarm.attach(container, endpoint));
+        places.push(await this.swarm.attach(container, this.#named(endpoint)));
       }
     } catch (error) {
       for (const place of places) this.swarm.settle(place);
@@ -252,7 +252,7 @@ export class LocalNetworks implements WorkersView {
     const { local } = this.#deps;
     const sandbox = local.sandboxes.get(containerId) ?? noSandbox;
     const name = this.#wishes.get(containerId)?.name ?? sandbox.name;
-    const place = await this.swarm.attach({ id: containerId, name }, endpoint);
+    const place = await this.swarm.attach({ id: containerId, name }, this.#named(endpoint));
     try {
       const links = [...sandbox.endpoints, ...this.swarm.of(containerId)].map(({ link }) => link);
       await this.swarm.link(containerId, local.path(containerId), place, freeLink(links));
@@ -302,6 +302,12 @@ export class LocalNetworks implements WorkersView {
   /** By full id or name. */
   #local(network: string): LocalNetwork | undefined {
     return this.list().find(({ id, name }) => id === network || name === network);
+  }
+
+  // By its name, as people read it in what is refused.
+  #named(endpoint: EndpointRequest): EndpointRequest {
+    const known = this.#deps.swarmNetworks().find(({ id }) => id === endpoint.network);
+    return { ...endpoint, network: known?.name ?? endpoint.network };
   }
 
   #wish({ network, aliases, ip = "", mac = "" }: EndpointRequest): EndpointWish {

@@ -163,7 +163,7 @@ describe("rest cluster routes", () => {
     assert.equal((await request("POST", "/networks/create", { Name: "host" })).status, 403);
     assert.equal((await request("POST", "/networks/create", { Name: "back" })).status, 409);
     assert.equal((await request("DELETE", "/networks/bridge")).status, 403);
-    assert.equal((await request("POST", "/networks/back/connect", {})).status, 501);
+    assert.equal((await request("POST", "/networks/back/connect", {})).status, 501); // the fake's
     const pruned = await request("POST", "/networks/prune");
     assert.deepEqual(pruned.json(), { NetworksDeleted: ["back"] });
     backend.swarm = { ...backend.swarm, state: "inactive", manager: false };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { NetworkJson } from "../../../src/rest/wire/network.ts";
+import { aNetwork } from "../../support/builders.ts";
 import { restBench } from "./support.ts";
 
 const create = "/networks/create";
@@ -129,9 +130,27 @@ describe("networks of this node", () => {
     const nobody = { Container: "nobody" };
     assert.equal((await request("POST", "/networks/app/connect", nobody)).status, 404);
     assert.equal((await request("POST", "/networks/none-such/connect", bare)).status, 404);
-    await request("POST", create, { Name: "front", Driver: "overlay" });
-    const overlay = await request("POST", "/networks/front/connect", bare);
-    assert.equal(overlay.status, 501);
-    assert.match(overlay.text(), /docker service update --network-add front/);
+    const made = await request("POST", create, { Name: "front", Driver: "overlay" });
+    const { Id: front } = made.json() as { Id: string };
+    assert.equal((await request("POST", "/networks/front/connect", bare)).status, 200);
+    assert.deepEqual(calls.at(-1), [container?.id, { network: front, aliases: [] }]);
+  });
+
+  it("of the swarm are shown by a worker as far as it takes part, and may be joined all the same", async () => {
+    const { request, backend } = restBench();
+    const calls: unknown[] = [];
+    backend.node.containers.connect = async (...args) => void calls.push(args);
+    backend.node.networks.ofSwarm = () => [aNetwork()];
+    backend.swarm = { ...backend.swarm, manager: false };
+    const shown = (await request("GET", "/networks/backend?verbose=true")).json() as NetworkJson;
+    assert.deepEqual([shown.Id, shown.Scope, shown.Services], ["network1", "swarm", undefined]);
+    assert.equal((await request("DELETE", "/networks/backend")).status, 503);
+    assert.deepEqual((await request("POST", "/networks/prune")).json(), { NetworksDeleted: null });
+    const [container] = backend.containers;
+    const body = { Container: container?.id };
+    assert.equal((await request("POST", "/networks/unknown/connect", body)).status, 200);
+    assert.deepEqual(calls, [[container?.id, { network: "unknown", aliases: [] }]]);
+    backend.swarm = { ...backend.swarm, state: "inactive" };
+    assert.equal((await request("POST", "/networks/unknown/connect", body)).status, 404);
   });
 });

@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { must } from "../../src/base/assert.ts";
+import type { NetworkJson } from "../../src/rest/wire/network.ts";
+import { TestCluster } from "../support/test-cluster.ts";
+import type { TestDaemon } from "../support/test-daemon.ts";
+import { until } from "../support/until.ts";
+import { webImage } from "../support/web-image.ts";
+
+const hasDocker = spawnSync("docker", ["--version"]).status === 0;
+const title = hasDocker ? "" : " (skipped: no docker binary on this machine)";
+const image = "skep-web:1";
+
+describe(`containers by hand on networks of the swarm, by the stock docker CLI${title}`, function () {
+  this.timeout(60_000);
+  let cluster: TestCluster;
+  let manager: TestDaemon;
+  let worker: TestDaemon;
+
+  before(async function () {
+    if (!hasDocker) this.skip();
+    cluster = await TestCluster.create({ managers: 1, workers: 1, images: [webImage("1")] });
+    manager = cluster.first;
+    worker = must(cluster.workers[0], "a worker");
+    await run(manager, "network create -d overlay --attachable net");
+    await run(manager, "network create -d overlay closed");
+    const flags = "--detach --no-resolve-image --name web --replicas 2 --network net";
+    await run(manager, `service create ${flags} ${image}`);
+    await cluster.converged("web", 2);
+  });
+
+  after(async function () {
+    this.timeout(30_000);
+    await cluster?.destroy();
+  });
+
+  /** Its output; fails when the command does. */
+  async function run(daemon: TestDaemon, line: string): Promise<string> {
+    const result = await daemon.docker(...line.split(" "));
+    assert.equal(result.exitCode, 0, `docker ${line}: ${result.stderr}${result.stdout}`);
+    return result.stdout.trim();
+  }
+
+  async function refused(daemon: TestDaemon, line: string, text: RegExp): Promise<void> {
+    const result = await daemon.docker(...line.split(" "));
+    assert.notEqual(result.exitCode, 0, line);
+    assert.match(result.stderr, text);
+  }
+
+  /** The address that the container's resolver gives for the name; "" for none. */
+  async function lookUp(daemon: TestDaemon, container: string, name: string): Promise<string> {
+    const { stdout } = await daemon.docker("exec", container, "nslookup", name, "127.0.0.11");
+    const answer = stdout.split("\n\n").slice(1).join("\n");
+    return /Address(?: \d+)?: (\S+)/.exec(answer)?.[1] ?? "";
+  }
+
+  // In two steps: busybox's wget finds no names without the libraries of a whole system.
+  async function fetch(daemon: TestDaemon, container: string, name: string): Promise<string> {
+    const address = await lookUp(daemon, container, name);
+    assert.notEqual(address, "", `${name} as ${container} finds it`);
+    return await run(daemon, `exec ${container} wget -q -T 3 -O - http://${address}/`);
+  }
+
+  const addressOf = (daemon: TestDaemon, container: string) =>
+    run(daemon, `inspect -f {{.NetworkSettings.Networks.net.IPAddress}} ${container}`);
+  const taskContainerOn = async (daemon: TestDaemon) =>
+    must((await cluster.containersOf("web", [daemon]))[0], "a task's container").id;
+  async function containersOn(daemon: TestDaemon): Promise<string[]> {
+    const { body } = await daemon.api("GET", "/networks/net");
+    return Object.values((body as NetworkJson).Containers ?? {}).map(({ Name }) => Name);
+  }
+
+  it("services and containers of a worker and a manager find each other by name", async () => {
+    await run(worker, `run -d --name box --network net --network-alias boxy ${image}`);
+    await run(manager, `run -d --name mbox --network net ${image}`);
+    for (const [daemon, name] of [
+      [worker, "box"],
+      [manager, "mbox"],
+    ] as const) {
+      assert.equal(await fetch(daemon, name, "web"), "1");
+      for (const other of ["box", "boxy", "mbox"]) {
+        assert.equal(await fetch(daemon, name, other), "1");
+      }
+      const task = await taskContainerOn(daemon);
+      for (const other of ["box", "boxy", "mbox"]) {
+        assert.equal(await fetch(daemon, task, other), "1", `${other} from a task`);
+      }
+      assert.ok((await containersOn(daemon)).includes(name));
+    }
+    const listed = await run(manager, "node ps --format {{.Name}} self");
+    assert.doesNotMatch(listed, /box/);
+    assert.equal((await run(manager, "service ps -q web")).split("\n").length, 2);
+  });
+
+  it("refuses what is not attachable, and what is not there", async () => {
+    const text =
+      /Could not attach to network closed: rpc error: code = PermissionDenied desc = network closed not manually attachable/;
+    await refused(worker, `run -d --name no1 --network closed ${image}`, text);
+    await refused(manager, `run -d --name no2 --network closed ${image}`, text);
+    await refused(
+      worker,
+      `run -d --name no3 --network nosuch ${image}`,
+      /network nosuch not found/,
+    );
+    await refused(worker, "network connect closed box", /not manually attachable/);
+    const { status } = await worker.api("POST", "/containers/no1/start");
+    assert.equal(status, 403);
+    await refused(manager, "network rm net", /is in use by/);
+    await run(worker, "rm no1 no3");
+    await run(manager, "rm no2");
+  });
+
+  it("publishes ports and finds the way out", async () => {
+    await run(worker, `run -d --name open --network net -p 18080:80 ${image}`);
+    const { ip } = worker.host;
+    const answer = await manager.host.exec([
+      "busybox",
+      "wget",
+      "-q",
+      "-O",
+      "-",
+      `http://${ip}:18080`,
+    ]);
+    assert.equal(answer, "1\n");
+    assert.match(await run(worker, "exec open ip route"), /default via/);
+    assert.equal(await fetch(worker, "box", "open"), "1");
+    await run(worker, "rm -f open");
+  });
+
+  it("gives the address wished for, and takes it back with the container", async () => {
+    const { body } = await manager.api("GET", "/networks/net");
+    const subnet = must((body as NetworkJson).IPAM.Config?.[0]?.Subnet, "subnet");
+    const ip = subnet.replace(/\.0\/.*/, ".77");
+    const create = `run -d --name fixed --network net --ip ${ip} ${image}`;
+    for (const daemon of [worker, manager, worker]) {
+      await run(daemon, create);
+      assert.equal(await addressOf(daemon, "fixed"), ip);
+      assert.equal(await fetch(manager, "mbox", "fixed"), "1");
+      await refused(
+        manager,
+        `run -d --name second --network net --ip ${ip} ${image}`,
+        /already in use/,
+      );
+      await run(manager, "rm second");
+      await run(daemon, "restart -t 1 fixed");
+      assert.equal(await fetch(manager, "mbox", "fixed"), "1");
+      await run(daemon, "rm -f fixed");
+    }
+  });
+
+  it("joins and leaves while it runs", async () => {
+    await run(worker, `run -d --name guest ${image}`);
+    await run(worker, "network connect --alias visitor net guest");
+    assert.equal(await fetch(manager, "mbox", "visitor"), "1");
+    assert.equal(await fetch(worker, "guest", "web"), "1");
+    await run(worker, "network disconnect bridge guest");
+    assert.match(await run(worker, "exec guest ip route"), /default via/);
+    assert.equal(await fetch(worker, "guest", "mbox"), "1");
+    await run(worker, "network disconnect net guest");
+    await until("the name is gone", 5_000, async () => {
+      return (await lookUp(manager, "mbox", "visitor")) === "";
+    });
+    assert.doesNotMatch(await run(worker, "exec guest ip route"), /default via/);
+    await run(worker, "rm -f guest");
+  });
+
+  it("outlives its daemon; what ended meanwhile is given back", async () => {
+    const before = await addressOf(worker, "box");
+    const { body } = await manager.api("GET", "/networks/net");
+    const subnet = must((body as NetworkJson).IPAM.Config?.[0]?.Subnet, "subnet");
+    const ip = subnet.replace(/\.0\/.*/, ".88");
+    await run(worker, `run -d --name gone --network net --ip ${ip} ${image}`);
+    const pid = await run(worker, "inspect -f {{.State.Pid}} gone");
+    await worker.stop("SIGKILL");
+    process.kill(Number(pid), "SIGKILL");
+    assert.equal(await fetch(manager, "mbox", "box"), "1");
+    await worker.start();
+    await until("names are served again", 10_000, () => lookUp(worker, "box", "web"));
+    assert.equal(await fetch(worker, "box", "web"), "1");
+    assert.equal(await addressOf(worker, "box"), before);
+    assert.ok((await containersOn(worker)).includes("box"));
+    await run(manager, `run -d --name again --network net --ip ${ip} ${image}`);
+    await run(manager, "rm -f again");
+  });
+
+  it("keeps the network from being removed as long as a container is on it", async () => {
+    await run(manager, "service rm web");
+    await refused(manager, "network rm net", /network \w+ is in use by task \w+/);
+    await run(worker, "rm -f box");
+    await run(manager, "rm -f mbox");
+    await until("the network is not in use", 5_000, async () => {
+      return (await manager.docker("network", "rm", "net")).exitCode === 0;
+    });
+  });
+});
