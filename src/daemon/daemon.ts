@@ -57,6 +57,8 @@ export class Daemon {
     if (config.pidFile !== "") await claimPidFile(config.pidFile);
     const engineId = await stateDir.engineId(() => newId(random));
     let swarm: Swarm | undefined;
+    // Of what runs already some is on the swarm's networks, before this node is its member again.
+    let isMember = (await stateDir.readMember().catch(() => undefined)) !== undefined;
     let events: LocalEvents | undefined;
     const host = await openHostParts(
       {
@@ -66,6 +68,7 @@ export class Daemon {
         dataPathAddress: () => swarm?.dataPathAddress() ?? "",
         onVolume: (action, name, attributes) => events?.emit("volume", action, name, attributes),
         swarmNetworks: () => swarmAddresses(swarm?.member()),
+        isMember: () => isMember || swarm?.member() !== undefined,
         worker: () => swarm?.member()?.worker(),
         onNetwork: (action, id, attributes) => events?.emit("network", action, id, attributes),
       },
@@ -128,6 +131,7 @@ export class Daemon {
     });
     const daemon = new Daemon(config, host, swarm, rest, handMade, log);
     await swarm.resume();
+    isMember = false;
     for (const text of config.hosts) await daemon.#listen(text);
     if (config.metricsAddress !== "") {
       daemon.#closeMetrics = await serveMetrics(config.metricsAddress, metrics);

@@ -39,7 +39,9 @@ export interface HostPartsOptions {
   readonly onVolume: OnVolume;
   /** The swarm's networks and address pools, as far as this node knows them. */
   readonly swarmNetworks: () => SwarmAddresses;
-  /** Undefined while in no cluster. */
+  /** Whether the node belongs to a cluster; its worker may have to start yet. */
+  readonly isMember: () => boolean;
+  /** Undefined while in no cluster, or not started. */
   readonly worker: () => Worker | undefined;
   readonly onNetwork: OnNetwork;
 }
@@ -100,7 +102,9 @@ export async function openHostParts(
   const localNetworks = new LocalNetworks({
     local,
     overlay,
+    isMember: told.isMember,
     worker: told.worker,
+    clock,
     dns,
     nameServers: config.dns,
     swarmNetworks: () => told.swarmNetworks().networks,

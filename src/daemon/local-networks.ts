@@ -1,4 +1,5 @@
 import { must } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
 import { ClusterError, errorMessage, isClusterError } from "../base/errors.ts";
 import { parseSubnet } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
@@ -44,8 +45,11 @@ export interface LocalNetworksDeps {
   readonly nameServers: readonly string[];
   /** Names and ids of the swarm's networks, as far as this node knows them. */
   readonly swarmNetworks: () => readonly { readonly id: string; readonly name: string }[];
-  /** Undefined while the node is in no swarm. */
+  /** Whether the node belongs to a swarm; its worker may have to start yet. */
+  readonly isMember: () => boolean;
+  /** Undefined while the node is in no swarm, or its worker has not started. */
   readonly worker: () => Pick<Worker, "attachments" | "assigned"> | undefined;
+  readonly clock: Clock;
   readonly emit: OnNetwork;
   readonly log: Logger;
 }
@@ -60,9 +64,9 @@ export class LocalNetworks implements WorkersView {
 
   constructor(deps: LocalNetworksDeps) {
     this.#deps = deps;
-    const { overlay, worker, local, dns, nameServers } = deps;
+    const { local, dns, nameServers } = deps;
     const onDropped = (id: string, endpoint: SwarmEndpoint) => this.#dropped(id, endpoint);
-    this.swarm = new SwarmEndpoints({ overlay, worker, onDropped });
+    this.swarm = new SwarmEndpoints({ ...deps, onDropped });
     this.#names = new SandboxNames({ local, dns, nameServers, swarm: this.swarm });
   }
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { type Clock, sleep } from "../base/clock.ts";
 import { ClusterError, isClusterError } from "../base/errors.ts";
 import { addressOf, macOf, parseSubnet } from "../base/ip.ts";
 import type { Overlay } from "../overlay/overlay.ts";
@@ -17,13 +18,18 @@ export interface SwarmEndpoint extends Endpoint {
 
 export interface SwarmEndpointsDeps {
   readonly overlay: Pick<Overlay, "connectGuest" | "disconnectGuest" | "guests">;
-  /** Undefined while the node is in no swarm. */
+  /** Whether the node belongs to a swarm; its worker may have to start yet. */
+  readonly isMember: () => boolean;
+  /** Undefined while the node is in no swarm, or its worker has not started. */
   readonly worker: () => Pick<Worker, "attachments" | "assigned"> | undefined;
+  readonly clock: Clock;
   /** The swarm took a container off a network. */
   readonly onDropped: (containerId: string, endpoint: SwarmEndpoint) => Promise<void>;
 }
 
 const shortIdLength = 12;
+const startMs = 20_000;
+const startPollMs = 50;
 
 /** The places that containers which people made have on networks of the swarm. What is linked is kept by the overlay, over restarts too. */
 export class SwarmEndpoints implements SwarmPlaces {
@@ -34,7 +40,7 @@ export class SwarmEndpoints implements SwarmPlaces {
   }
 
   get isMember(): boolean {
-    return this.#deps.worker() !== undefined;
+    return this.#deps.isMember();
   }
 
   /** What the leader has told; undefined before it is known. */
@@ -70,7 +76,7 @@ export class SwarmEndpoints implements SwarmPlaces {
     container: { readonly id: string; readonly name: string },
     { network, aliases, ip = "", mac = "" }: EndpointRequest,
   ): Promise<GivenPlace> {
-    const worker = this.#deps.worker();
+    const worker = await this.#started();
     if (worker === undefined) throw new ClusterError("NOT_FOUND", `network ${network} not found`);
     if (mac !== "") {
       throw new ClusterError(
@@ -134,6 +140,16 @@ export class SwarmEndpoints implements SwarmPlaces {
     const endpoint = this.of(containerId).find(({ networkId }) => networkId === place.networkId);
     await this.#deps.overlay.disconnectGuest(containerId, place.networkId);
     if (endpoint !== undefined) await this.#deps.onDropped(containerId, endpoint);
+  }
+
+  // Containers that start with the daemon are faster than their swarm.
+  async #started(): Promise<Pick<Worker, "attachments"> | undefined> {
+    const { worker, isMember, clock } = this.#deps;
+    const untilMs = clock.monotonic() + startMs;
+    while (worker() === undefined && isMember() && clock.monotonic() < untilMs) {
+      await sleep(clock, startPollMs);
+    }
+    return worker();
   }
 
   #placeOf(containerId: string, taskId: string) {

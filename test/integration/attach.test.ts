@@ -54,11 +54,13 @@ describe(`containers by hand on networks of the swarm, by the stock docker CLI${
     return /Address(?: \d+)?: (\S+)/.exec(answer)?.[1] ?? "";
   }
 
-  // In two steps: busybox's wget finds no names without the libraries of a whole system.
+  // In two steps, and by hand: busybox finds no names without the libraries of a whole system, and its wget always looks for them.
   async function fetch(daemon: TestDaemon, container: string, name: string): Promise<string> {
     const address = await lookUp(daemon, container, name);
     assert.notEqual(address, "", `${name} as ${container} finds it`);
-    return await run(daemon, `exec ${container} wget -q -T 3 -O - http://${address}/`);
+    const script = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${address} 80`;
+    const { stdout } = await daemon.docker("exec", container, "sh", "-c", script);
+    return stdout.trim().split("\n").at(-1) ?? "";
   }
 
   const addressOf = (daemon: TestDaemon, container: string) =>
@@ -183,10 +185,25 @@ describe(`containers by hand on networks of the swarm, by the stock docker CLI${
     await run(manager, "rm -f again");
   });
 
+  it("is taken off the network when its node leaves the swarm, and runs on", async () => {
+    await run(worker, "swarm leave");
+    const running = await run(worker, "inspect -f {{.State.Running}} box");
+    assert.equal(running, "true");
+    const links = await run(worker, "exec box ip -o link");
+    assert.doesNotMatch(links, /eth/);
+    await run(worker, "stop -t 1 box");
+    await refused(worker, "start box", /network net not found/);
+    await until("the node is down", 15_000, async () => {
+      const text = await run(manager, "node ls --format {{.Status}}");
+      return text.includes("Down");
+    });
+    const [, id = ""] = /^(\S+) .*Down/m.exec(await run(manager, "node ls")) ?? [];
+    await run(manager, `node rm ${id}`);
+  });
+
   it("keeps the network from being removed as long as a container is on it", async () => {
     await run(manager, "service rm web");
     await refused(manager, "network rm net", /network \w+ is in use by task \w+/);
-    await run(worker, "rm -f box");
     await run(manager, "rm -f mbox");
     await until("the network is not in use", 5_000, async () => {
       return (await manager.docker("network", "rm", "net")).exitCode === 0;

@@ -39,7 +39,9 @@ async function start(options: LocalNetworkHostOptions): Promise<void> {
   const networks = new LocalNetworks({
     ...{ local, dns, nameServers, swarmNetworks, emit, log },
     overlay: noOverlay,
+    isMember: () => false,
     worker: () => undefined,
+    clock,
   });
   running = { local, networks };
 }
