@@ -42,9 +42,15 @@ export class BigMap<K extends string | number, V> {
     return wasThere;
   }
 
-  /** May be read while entries change: what stays is given; what is put in or replaced meanwhile may be given as it was, or not at all. */
+  /** May be read while entries change: what stays is given; what is put in, replaced or deleted meanwhile may be given as it was, or not at all. */
   values(): IterableIterator<V> {
-    return this.#shards === undefined ? this.#first.values() : valuesOf(this.#shards);
+    return this.#shards === undefined ? this.#first.values() : new ShardValues(this.#shards);
+  }
+
+  /** All values as of now; a hundred thousand in a millisecond or two. */
+  toArray(): V[] {
+    if (this.#shards === undefined) return [...this.#first.values()];
+    return ([] as V[]).concat(...this.#shards.map((shard) => [...shard.values()]));
   }
 
   #mapOf(key: K): Map<K, V> {
@@ -60,8 +66,36 @@ export class BigMap<K extends string | number, V> {
   }
 }
 
-function* valuesOf<V>(shards: readonly ReadonlyMap<unknown, V>[]): Generator<V, undefined> {
-  for (const shard of shards) for (const value of shard.values()) yield value;
+/**
+ * One shard's values after another's, each as an array of the moment: a generator, or the iterator of each map within this one, takes V8 several times as
+ * long for each value.
+ */
+class ShardValues<V> implements IterableIterator<V> {
+  readonly #shards: readonly ReadonlyMap<unknown, V>[];
+  #shard = 0;
+  #values: readonly V[] = [];
+  #at = 0;
+
+  constructor(shards: readonly ReadonlyMap<unknown, V>[]) {
+    this.#shards = shards;
+  }
+
+  next(): IteratorResult<V, undefined> {
+    while (this.#at >= this.#values.length) {
+      const shard = this.#shards[this.#shard];
+      if (shard === undefined) return { done: true, value: undefined };
+      this.#shard += 1;
+      this.#values = [...shard.values()];
+      this.#at = 0;
+    }
+    const value = this.#values[this.#at] as V;
+    this.#at += 1;
+    return { done: false, value };
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
 }
 
 /** Ids are random, or counted, at their end. */

@@ -74,7 +74,7 @@ export class StoreStateMachine {
     // Objects never change, so the lists alone hold the moment.
     const objects = tableNames.map((table) => ({
       table,
-      objects: [...tableOf(this.#tables, table).values()],
+      objects: tableOf(this.#tables, table).toArray(),
     }));
     return writeSnapshot(this.#index, objects, this.codec);
   }

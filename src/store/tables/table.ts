@@ -35,6 +35,11 @@ export class Table<T extends { readonly id: string }> {
     return this.#objects.values();
   }
 
+  /** All objects as of now. */
+  toArray(): readonly T[] {
+    return this.#objects.toArray();
+  }
+
   byName(name: string): T | undefined {
     const id = this.#idOfName.get(name.toLowerCase());
     return id === undefined ? undefined : this.#objects.get(id);

@@ -37,6 +37,7 @@ describe("a big map", () => {
               assert.deepEqual([big.get(key), big.has(key)], [plain.get(key), plain.has(key)]);
             }
             assert.deepEqual(sorted(big.values()), sorted(plain.values()));
+            assert.deepEqual(big.toArray(), [...big.values()]);
           }),
           { numRuns: 5 },
         );
