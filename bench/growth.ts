@@ -23,8 +23,12 @@ const { values: options } = parseArgs({
 /** Rounds before the first sample that counts for the slopes: caches fill, code is compiled. */
 const warmUpRounds = 20;
 const roundsPerSample = 10;
-/** Nothing that a round waits for is longer than it must be: no monitoring of an update, quick health checks. */
-const quick = ["--update-parallelism", "0", "--update-monitor", "0s", "--health-interval", "200ms"];
+const replicas = 2;
+/** Nothing that a round waits for is longer than it must be: no registry asked, no monitoring of an update, quick health checks. */
+const quick = [
+  "--no-resolve-image",
+  ...["--update-parallelism", "0", "--update-monitor", "0s", "--health-interval", "200ms"],
+];
 
 const figures = [
   ["heapBytes", 1e3, "kB"],
@@ -92,14 +96,23 @@ async function churn({ first }: TestCluster, round: number): Promise<void> {
   const name = `churn-${round}`;
   const stop = [opened(first, "/events"), opened(first, "/events?filters=%7B%7D")];
   await skep(first, "config", "create", name, "/etc/hostname");
-  const named = ["--name", name, "--replicas", "4", "--config", name];
+  const named = ["--name", name, "--replicas", `${replicas}`, "--config", name];
   await skep(first, "service", "create", "-d", ...named, ...quick, "skep-web:1");
-  await running(first, name, 4);
+  await running(first, name, replicas);
   stop.push(opened(first, `/services/${name}/logs?stdout=1&stderr=1&follow=1`));
-  await skep(first, "service", "update", "-d", "--env-add", `ROUND=${round}`, name);
+  await skep(
+    first,
+    "service",
+    "update",
+    "-d",
+    "--no-resolve-image",
+    "--env-add",
+    `ROUND=${round}`,
+    name,
+  );
   await until("the update", 60_000, async () => {
     const tasks = await tasksOf(first, name);
-    return tasks.filter((task) => isUpdated(task, round)).length === 4;
+    return tasks.filter((task) => isUpdated(task, round)).length === replicas;
   });
   // The leader may write the service between our reading and writing it: then the client has to ask again.
   await until("a scale", 30_000, async () => {
