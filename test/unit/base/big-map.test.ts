@@ -14,22 +14,22 @@ describe("a big map", () => {
   for (const { name, keyOf } of keyTypes) {
     for (const before of [0, 4_090, many]) {
       it(`does as a Map does, by ${name}, with ${before} entries before`, () => {
-        const step = fc.record({
+        const change = fc.record({
           kind: fc.constantFrom("set", "delete"),
           key: fc.integer({ min: 0, max: before + 20 }),
         });
         fc.assert(
-          fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+          fc.property(fc.array(change, { maxLength: 60 }), (steps) => {
             const [big, plain] = [new BigMap<string | number, number>(), new Map()];
             for (let number = 0; number < before; number += 1) {
               big.set(keyOf(number), number);
               plain.set(keyOf(number), number);
             }
-            for (const [at, { kind, key: number }] of steps.entries()) {
+            for (const [step, { kind, key: number }] of steps.entries()) {
               const key = keyOf(number);
               if (kind === "set") {
-                assert.equal(big.set(key, -at), big);
-                plain.set(key, -at);
+                assert.equal(big.set(key, -1 - step), big);
+                plain.set(key, -1 - step);
               } else {
                 assert.equal(big.delete(key), plain.delete(key));
               }
