@@ -2,7 +2,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { must } from "../src/base/assert.ts";
 import { containerSteps } from "../test/integration/docker-cli/container-steps.ts";
+import { listSteps } from "../test/integration/docker-cli/list-steps.ts";
 import { objectSteps } from "../test/integration/docker-cli/object-steps.ts";
+import { runSteps } from "../test/integration/docker-cli/run-steps.ts";
 import { serviceSteps } from "../test/integration/docker-cli/service-steps.ts";
 import { stackSteps } from "../test/integration/docker-cli/stack-steps.ts";
 import { leaveSteps, swarmSteps } from "../test/integration/docker-cli/swarm-steps.ts";
@@ -21,6 +23,8 @@ const groups = [
   ...swarmSteps,
   ...objectSteps,
   ...containerSteps,
+  ...runSteps,
+  ...listSteps,
   ...serviceSteps,
   ...stackSteps,
   ...leaveSteps,

@@ -72,6 +72,9 @@ export interface ContainerCreateOptions {
   readonly mounts: readonly Mount[];
   /** "-v" as it was given, for those who ask. */
   readonly binds: readonly string[];
+  /** "NAME[:ro]" of containers whose mounts it has, too; those are the last `inheritedMounts` of `mounts`. */
+  readonly volumesFrom?: readonly string[];
+  readonly inheritedMounts?: number;
   /** Target to options, "size=64m,exec". */
   readonly tmpfs: Readonly<Record<string, string>>;
   /** Paths that get a volume without a name. */

@@ -16,6 +16,7 @@ import {
 import { refuseUnsupported } from "../translate/container-unsupported.ts";
 import { orNull } from "../translate/image.ts";
 import { JsonObject } from "../translate/json-object.ts";
+import { readVolumesFrom, withVolumesFrom } from "../translate/volumes-from.ts";
 import {
   acceptedContainerFilters,
   checkContainerFilters,
@@ -87,13 +88,18 @@ async function containerSizes({
   };
 }
 
-async function create(request: RestRequest, { backend }: RestContext): Promise<Reply> {
+async function create(request: RestRequest, context: RestContext): Promise<Reply> {
   const body = await readJson(request);
-  const { containers } = backend.node;
+  const { containers } = context.backend.node;
   if (containers.create === undefined) throw notImplemented("POST /containers/create");
   const name = request.query.get("name") ?? "";
   if (name !== "") checkName(name);
-  const options = readContainerCreate(body);
+  const asked = readContainerCreate(body);
+  const sources = (asked.volumesFrom ?? []).map(readVolumesFrom);
+  const named = sources.map(async ({ ref, readOnly }) => {
+    return { container: await findContainer(context, ref), readOnly };
+  });
+  const options = withVolumesFrom(asked, await Promise.all(named));
   const { id, warnings } = await containers.create(name.replace(/^\//, ""), options);
   return created({ Id: id, Warnings: warnings });
 }
@@ -167,7 +173,7 @@ async function rename(request: RestRequest, context: RestContext): Promise<Reply
   const name = request.query.get("name") ?? "";
   if (containers.rename === undefined) throw notImplemented("rename of containers");
   try {
-    checkName(name);
+    checkName(name.startsWith("/") ? name : `/${name}`);
     await containers.rename(container.id, name.replace(/^\//, ""));
   } catch (error) {
     const { status, message } = fromLocal(error);

@@ -37,7 +37,7 @@ export function askedConfigJson(asked: ContainerCreateOptions): object {
 export function askedHostConfigJson(asked: ContainerCreateOptions): object {
   const { limits, restart, binds, mounts } = asked;
   // Those of -v are in Binds.
-  const others = mounts.slice(binds.length);
+  const others = mounts.slice(binds.length, mounts.length - (asked.inheritedMounts ?? 0));
   const mode = (type: "pid" | "ipc" | "uts") =>
     asked.hostNamespaces?.includes(type) === true ? "host" : "";
   return {
@@ -49,7 +49,7 @@ export function askedHostConfigJson(asked: ContainerCreateOptions): object {
     RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.retriesMax },
     AutoRemove: asked.autoRemove,
     VolumeDriver: "",
-    VolumesFrom: null,
+    VolumesFrom: orNull(asked.volumesFrom ?? []),
     ConsoleSize: [0, 0],
     CapAdd: orNull(asked.capabilityAdd),
     CapDrop: orNull(asked.capabilityDrop),

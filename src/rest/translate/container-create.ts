@@ -54,6 +54,7 @@ export function readContainerCreate(body: unknown): ContainerCreateOptions {
     healthcheck: readHealthcheck(config.object("Healthcheck")),
     restart: readRestartPolicy(host.object("RestartPolicy")),
     ...readContainerMounts(config, host),
+    volumesFrom: host.texts("VolumesFrom"),
     exposedPorts,
     portBindings,
     publishAllPorts: host.flag("PublishAllPorts"),

@@ -5,7 +5,6 @@ import type { JsonObject } from "./json-object.ts";
 const emptyLists: Readonly<Record<string, string>> = {
   DeviceRequests: "device requests (--gpus)",
   DeviceCgroupRules: "device rules (--device-cgroup-rule)",
-  VolumesFrom: "volumes of another container (--volumes-from)",
   Links: "links (--link)",
   BlkioWeightDevice: "limits of block devices",
   BlkioDeviceReadBps: "limits of block devices (--device-read-bps)",
@@ -16,7 +15,6 @@ const emptyLists: Readonly<Record<string, string>> = {
 
 /** The way out, where there is one. */
 const remedies: Readonly<Record<string, string>> = {
-  VolumesFrom: "name the volumes with -v",
   Links: "join one network and use the containers' names",
 };
 

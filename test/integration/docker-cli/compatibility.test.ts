@@ -7,7 +7,9 @@ import { TestCluster } from "../../support/test-cluster.ts";
 import { testdataFolder } from "../../support/testdata.ts";
 import { webImage } from "../../support/web-image.ts";
 import { containerSteps } from "./container-steps.ts";
+import { listSteps } from "./list-steps.ts";
 import { objectSteps } from "./object-steps.ts";
+import { runSteps } from "./run-steps.ts";
 import { serviceSteps } from "./service-steps.ts";
 import { stackSteps } from "./stack-steps.ts";
 import { leaveSteps, swarmSteps } from "./swarm-steps.ts";
@@ -18,6 +20,8 @@ const groups: readonly StepGroup[] = [
   ...swarmSteps,
   ...objectSteps,
   ...containerSteps,
+  ...runSteps,
+  ...listSteps,
   ...serviceSteps,
   ...stackSteps,
   ...leaveSteps,

@@ -116,7 +116,6 @@ describe("POST /containers/create", () => {
         want: /conflicting options: hostname/,
       },
       { name: "links", host: { Links: ["a:b"] }, status: 501, want: /--link/ },
-      { name: "volumes from", host: { VolumesFrom: ["a"] }, status: 501, want: /--volumes-from/ },
       {
         name: "another's processes",
         host: { PidMode: "container:x" },
