@@ -3,7 +3,7 @@ const names = "ours names what was given and what to give instead";
 /** Why the two daemons answer a command differently; the first that fits counts. Every difference has to have one. */
 export const reasons: readonly { readonly command: RegExp; readonly why: string }[] = [
   { command: /--advertise-addr (300|nosuch)/, why: names },
-  { command: /--data-path-port/, why: names },
+  { command: /--data-path-port|--default-addr-pool/, why: names },
   {
     command: /swarm init .*--cert-expiry/,
     why: "ours checks before anything is made; Docker Engine says no, and is in a swarm nevertheless",

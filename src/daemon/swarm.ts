@@ -1,12 +1,12 @@
 import { networkInterfaces } from "node:os";
 import { sleep } from "../base/clock.ts";
 import { ClusterError, errorMessage } from "../base/errors.ts";
-import { parseSubnet, splitHostPort } from "../base/ip.ts";
+import { splitHostPort } from "../base/ip.ts";
 import { KeyFile } from "../ca/key-file.ts";
 import { readBackup } from "../manager/backup.ts";
 import { makeCluster } from "../manager/cluster-init.ts";
 import { newRaftId } from "../manager/raft-membership.ts";
-import { validateClusterSpec } from "../model/validate/cluster.ts";
+import { validateAddressPools, validateClusterSpec } from "../model/validate/cluster.ts";
 import type { SwarmStateData } from "../rest/backend/node-info.ts";
 import type { RestoredSwarm, RestoreSwarmOptions } from "../rest/backend/swarm-backup.ts";
 import type { InitSwarmOptions, JoinSwarmOptions } from "../rest/backend.ts";
@@ -104,7 +104,7 @@ export class Swarm {
         options.listenAddress,
         options.dataPathAddress,
       );
-      for (const pool of options.addressPools) parseSubnet(pool);
+      validateAddressPools(options.addressPools, options.subnetSize);
       validateClusterSpec(options.spec);
       const { stateDir, clock, random } = this.#deps;
       const bootstrap = makeCluster(

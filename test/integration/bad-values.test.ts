@@ -114,6 +114,7 @@ const swarmCases: readonly Case[] = [
     "swarm init --default-addr-pool-mask-length 33",
     /--default-addr-pool-mask-length .*: 33 is not a whole number/,
   ],
+  ["swarm init --default-addr-pool 10.0.0.0/16 --default-addr-pool-mask-length 8", /does not fit/],
   ["swarm init --external-ca protocol=cfssl,url=http://x", /external-ca: http:\/\/x is not https/],
   ["swarm join --token hello 10.0.0.1:2377", /invalid join token/],
   ["swarm unlock", /is not (part of a swarm|locked)/],

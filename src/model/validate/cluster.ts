@@ -1,3 +1,5 @@
+import { errorMessage } from "../../base/errors.ts";
+import { parseSubnet, type Subnet, subnetsOverlap } from "../../base/ip.ts";
 import type { ClusterSpec } from "../../gen/skep/ClusterSpec.ts";
 import type { ExternalCa } from "../../gen/skep/ExternalCa.ts";
 import { durationMs } from "../time.ts";
@@ -6,6 +8,9 @@ import { checkInteger, invalid } from "./refuse.ts";
 
 const heartbeatMinMs = 1_000;
 const externalCasMax = 8;
+const defaultPool = "10.0.0.0/8";
+const defaultSubnetSize = 24;
+const subnetSizeMax = 29;
 const nodeCertExpiryMinMs = 3_600_000;
 
 /** Checks the settings of the cluster; 0 and absent stand for the defaults. INVALID_ARGUMENT. */
@@ -32,6 +37,35 @@ export function validateClusterSpec(spec: ClusterSpec): void {
     if (raft.electionTick !== 0 && raft.electionTick <= raft.heartbeatTick) {
       throw invalid("raft election-tick", "it must be larger than heartbeat-tick");
     }
+  }
+}
+
+/**
+ * Checks the pools that networks are cut from and the size of each; no pool and 0 stand for the defaults. INVALID_ARGUMENT.
+ * (Docker, swarm init: sizes up to /29, pools of at least that size that do not overlap.)
+ */
+export function validateAddressPools(pools: readonly string[], subnetSize: number): void {
+  const flag = "default-addr-pool-mask-length";
+  if (subnetSize !== 0) checkInteger(flag, subnetSize, 1, subnetSizeMax);
+  const size = subnetSize || defaultSubnetSize;
+  const read: Subnet[] = [];
+  for (const text of pools.length === 0 ? [defaultPool] : pools) {
+    const pool = readPool(text);
+    if (pool.prefix > size) {
+      throw invalid(flag, `a subnet of /${size} does not fit into the pool ${text}: give more`);
+    }
+    if (read.some((other) => subnetsOverlap(other, pool))) {
+      throw invalid(`default-addr-pool ${text}`, "it overlaps with another pool");
+    }
+    read.push(pool);
+  }
+}
+
+function readPool(text: string): Subnet {
+  try {
+    return parseSubnet(text);
+  } catch (error) {
+    throw invalid("default-addr-pool", errorMessage(error), error);
   }
 }
 

@@ -30,6 +30,11 @@ export const swarmSteps: readonly StepGroup[] = [
       { run: "swarm init --availability sometimes", exit: 1, err: /availability/ },
       { run: "swarm init --data-path-port 80", exit: 1, err: /1024 and 49151/ },
       { run: "swarm init --default-addr-pool 10.0.0.0", exit: 125, err: /10\.0\.0\.0/ },
+      {
+        run: "swarm init --default-addr-pool 10.0.0.0/16 --default-addr-pool-mask-length 8",
+        exit: 1,
+        err: /10\.0\.0\.0\/16/,
+      },
       { run: "swarm init --nonsense", exit: 125, err: /unknown flag/ },
       { run: "swarm join --token nonsense 127.0.0.1:1", exit: 1, err: /invalid join token/ },
       { run: "swarm join 127.0.0.1:1", exit: 1, err: /.+/ },

@@ -7,7 +7,7 @@ import type { NetworkSpec, NetworkSpecInput } from "../../../src/gen/skep/Networ
 import type { SecretSpec, SecretSpecInput } from "../../../src/gen/skep/SecretSpec.ts";
 import type { ServiceSpecInput } from "../../../src/gen/skep/ServiceSpec.ts";
 import type { TaskSpecInput } from "../../../src/gen/skep/TaskSpec.ts";
-import { validateClusterSpec } from "../../../src/model/validate/cluster.ts";
+import { validateAddressPools, validateClusterSpec } from "../../../src/model/validate/cluster.ts";
 import { validateConfigSpec } from "../../../src/model/validate/config.ts";
 import { checkImageReference } from "../../../src/model/validate/image-reference.ts";
 import { validateNetworkSpec } from "../../../src/model/validate/network.ts";
@@ -263,9 +263,36 @@ describe("other specs", () => {
     validateConfigSpec(full<ConfigSpecInput, ConfigSpec>("ConfigSpec", { ...named, ...given }));
   const cluster = (given: ClusterSpecInput) => () =>
     validateClusterSpec(full<ClusterSpecInput, ClusterSpec>("ClusterSpec", given));
+  const pools =
+    (size: number, ...texts: string[]) =>
+    () =>
+      validateAddressPools(texts, size);
   const subnets = (...configs: object[]) => network({ ipam: { configs } });
 
   const cases: { name: string; given: () => void; want: RegExp; code?: string }[] = [
+    { name: "pools", given: pools(26, "10.1.0.0/16", "10.2.0.0/26"), want: /^$/ },
+    { name: "no pools", given: pools(0), want: /^$/ },
+    {
+      name: "a pool that is none",
+      given: pools(0, "10.0.0.0/33"),
+      want: /^default-addr-pool: "10\.0\.0\.0\/33" is not an IPv4 subnet/,
+    },
+    {
+      name: "pieces larger than their pool",
+      given: pools(8, "10.0.0.0/16"),
+      want: /^default-addr-pool-mask-length: a subnet of \/8 does not fit into the pool 10\.0\.0\.0\/16/,
+    },
+    {
+      name: "a pool smaller than the usual piece",
+      given: pools(0, "10.0.0.0/25"),
+      want: /a subnet of \/24 does not fit/,
+    },
+    { name: "pieces for nobody", given: pools(30), want: /mask-length: 30 is not .* from 1 to 29/ },
+    {
+      name: "pools that overlap",
+      given: pools(0, "10.0.0.0/16", "10.0.128.0/17"),
+      want: /default-addr-pool 10\.0\.128\.0\/17: it overlaps/,
+    },
     { name: "network", given: network({ driver: { name: "overlay" } }), want: /^$/ },
     {
       name: "network driver",
