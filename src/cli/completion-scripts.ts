@@ -13,7 +13,7 @@ export function completionScript(shell: Shell): string {
 
 const scripts: Readonly<Record<Shell, string>> = {
   // bash makes several words of --flag=value and of name:tag, and replaces the last of them only.
-  bash: `# To load: source <(skep completion bash)
+  bash: `# To load: source <(skep completion bash); or as the file skep in /etc/bash_completion.d
 _skep_complete() {
   local line=\${COMP_LINE:0:COMP_POINT} words candidate kept
   read -ra words <<<"$line"
@@ -27,7 +27,7 @@ _skep_complete() {
 }
 complete -F _skep_complete skep`,
   zsh: `#compdef skep
-# To load: source <(skep completion zsh)
+# To load: source <(skep completion zsh), after compinit; or as the file _skep in a folder of $fpath
 _skep() {
   local -a candidates
   local line
@@ -36,8 +36,8 @@ _skep() {
   done < <(skep __complete "\${(@Q)words[2,CURRENT]}" 2>/dev/null)
   if (( \${#candidates} )); then _describe 'skep' candidates; else _files; fi
 }
-compdef _skep skep`,
-  fish: `# To load: skep completion fish | source
+if [[ \${funcstack[1]} == _skep ]]; then _skep; else compdef _skep skep; fi`,
+  fish: `# To load: skep completion fish | source; or as the file skep.fish in ~/.config/fish/completions
 function __skep_ask
     set -l words (commandline -opc)
     set -l last (commandline -ct)

@@ -135,7 +135,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   "context show": ["skep context show"],
   "context inspect": ["skep context inspect test"],
   "context rm": ["skep context rm test"],
-  completion: ["source <(skep completion bash)"],
+  completion: [
+    "source <(skep completion bash)",
+    "source <(skep completion zsh)",
+    "skep completion fish | source",
+  ],
 };
 
 /** What `skep --help` begins with; the commands are not loaded then. */

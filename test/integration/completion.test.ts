@@ -103,6 +103,19 @@ describe("completion in real shells", function () {
     });
   }
 
+  it("is loaded by zsh from a file of $fpath, and helps at once", async function () {
+    if (spawnSync("zsh", ["--version"]).error !== undefined) this.skip();
+    const terminal = new Terminal(starts.zsh.command, env);
+    try {
+      const load =
+        "cd; mkdir -p f; skep completion zsh >f/_skep; fpath=($PWD/f $fpath); autoload -U compinit; compinit -u -D";
+      await terminal.type(`${load}; echo '<'ready'>'\r`, /<ready>[\s\S]*[$%#>] *$/);
+      await terminal.type("skep service inspect -f '<{{.Spec.Name}}>' webs\t\r", /<webshop>/);
+    } finally {
+      terminal.close();
+    }
+  });
+
   it("tells fish what each word is for", async function () {
     if (spawnSync("fish", ["--version"]).error !== undefined) this.skip();
     const script = `skep completion fish | source; complete -C "skep node pro"; complete -C "skep service inspect "`;
