@@ -95,11 +95,11 @@ async function create(request: RestRequest, context: RestContext): Promise<Reply
   const name = request.query.get("name") ?? "";
   if (name !== "") checkName(name);
   const asked = readContainerCreate(body);
-  const sources = (asked.volumesFrom ?? []).map(readVolumesFrom);
-  const named = sources.map(async ({ ref, readOnly }) => {
-    return { container: await findContainer(context, ref), readOnly };
+  const sources = (asked.volumesFrom ?? []).map(async (text) => {
+    const { ref, readOnly } = readVolumesFrom(text);
+    return { container: await findContainer(context, ref).catch(asBadRequest), readOnly };
   });
-  const options = withVolumesFrom(asked, await Promise.all(named));
+  const options = withVolumesFrom(asked, await Promise.all(sources));
   const { id, warnings } = await containers.create(name.replace(/^\//, ""), options);
   return created({ Id: id, Warnings: warnings });
 }
@@ -254,6 +254,11 @@ async function changes(request: RestRequest, context: RestContext): Promise<Repl
   const kinds = { modified: 0, added: 1, deleted: 2 };
   const changed = await containers.changes(container.id);
   return ok(changed.map(({ path, kind }) => ({ Path: path, Kind: kinds[kind] })));
+}
+
+// The CLI takes a 404 of a create for an image to pull.
+function asBadRequest(error: unknown): never {
+  throw new HttpError(400, fromLocal(error).message);
 }
 
 const newNameError = "Error when allocating new name: ";

@@ -72,6 +72,14 @@ describe("--volumes-from", () => {
     );
   });
 
+  it("does not pass for a missing image when there is no such container", async () => {
+    const { request } = restBench();
+    const body = { Image: "busybox", HostConfig: { VolumesFrom: ["nosuch"] } };
+    const answer = await request("POST", "/containers/create", body);
+    assert.equal(answer.status, 400);
+    assert.match(answer.text(), /No such container: nosuch/);
+  });
+
   for (const [text, want] of [
     ["db", { ref: "db", readOnly: false }],
     ["db:ro", { ref: "db", readOnly: true }],
