@@ -73,7 +73,9 @@ describe("--volumes-from", () => {
   });
 
   it("does not pass for a missing image when there is no such container", async () => {
-    const { request } = restBench();
+    const { request, backend } = restBench();
+    const create = () => assert.fail("nothing is made");
+    Object.assign(backend.node.containers, { create });
     const body = { Image: "busybox", HostConfig: { VolumesFrom: ["nosuch"] } };
     const answer = await request("POST", "/containers/create", body);
     assert.equal(answer.status, 400);
