@@ -25,7 +25,7 @@ const columns = [
   ["NAME", "Name"],
   ["DESCRIPTION", "Description"],
   ["ENDPOINT", "DockerEndpoint"],
-  ["CURRENT", "Current"],
+  ["CURRENT", "Current", "flag"],
 ] as const;
 
 /** `skep context …`: names for daemons. */
@@ -66,10 +66,7 @@ export function addContextCommands(program: Command, open: OpenSession): void {
         const shown = table && used && options.quiet !== true ? `${name} *` : name;
         return [shown, description, host, String(used)];
       });
-      const shown = columns.map((column, at) =>
-        at === 3 ? ([column[0], column[1], "hidden"] as const) : column,
-      );
-      printList(open(), shown, rows, options);
+      printList(open(), columns, rows, options);
     });
   context
     .command("use")

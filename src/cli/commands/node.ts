@@ -38,7 +38,7 @@ const columns = [
   ["MANAGER STATUS", "ManagerStatus"],
   ["ENGINE VERSION", "EngineVersion"],
   ["TLS STATUS", "TLSStatus", "hidden"],
-  ["SELF", "Self", "hidden"],
+  ["SELF", "Self", "flag"],
 ] as const;
 
 /** `skep node …` */

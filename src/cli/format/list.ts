@@ -2,10 +2,13 @@ import { ClusterError } from "../../base/errors.ts";
 import { Template } from "../../base/template/template.ts";
 import { formatTable } from "./table.ts";
 
-/** Title of a column, and the name its values have in `--format`; a hidden one is shown only by `--format`. */
+/**
+ * Title of a column, and the name its values have in `--format`; a hidden one is shown only by `--format`, and so is a flag,
+ * whose "true" and "false" are no texts there, as docker's.
+ */
 export type Column =
   | readonly [title: string, field: string]
-  | readonly [title: string, field: string, hidden: "hidden"];
+  | readonly [title: string, field: string, kind: "hidden" | "flag"];
 
 /** Help of every list's `--format`. */
 export const formatHelp =
@@ -28,10 +31,7 @@ export function formatList(
   const template = formatTemplate(source);
   const lines = objects.map((object) => template.render(object));
   if (!aligned) return lines.join("\n");
-  const titles = objectOf(
-    columns,
-    columns.map(([title]) => title),
-  );
+  const titles = Object.fromEntries(columns.map(([title, field]) => [field, title]));
   return formatTable(
     titlesBy(source, titles).split("\t"),
     lines.map((line) => line.split("\t")),
@@ -101,13 +101,20 @@ function titlesBy(source: string, titles: Readonly<Record<string, string>>): str
 }
 
 function plainTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const shown = columns.flatMap((column, at) => (column[2] === "hidden" ? [] : [at]));
+  const shown = columns.flatMap((column, at) => (column[2] === undefined ? [at] : []));
   return formatTable(
     shown.map((at) => columns[at]?.[0] ?? ""),
     rows.map((row) => shown.map((at) => row[at] ?? "")),
   );
 }
 
-function objectOf(columns: readonly Column[], row: readonly string[]): Record<string, string> {
-  return Object.fromEntries(columns.map(([, field], at) => [field, row[at] ?? ""]));
+function objectOf(
+  columns: readonly Column[],
+  row: readonly string[],
+): Record<string, string | boolean> {
+  return Object.fromEntries(
+    columns.map(([, field, kind], at) => {
+      return [field, kind === "flag" ? row[at] === "true" : (row[at] ?? "")];
+    }),
+  );
 }

@@ -72,6 +72,8 @@ describe("the commands of skep", () => {
       want: /^ID +HOSTNAME +STATUS +AVAILABILITY +MANAGER STATUS +ENGINE VERSION/,
     },
     { line: "node ls", want: /\* +host1 +Ready +Active +Leader/ },
+    { line: "node ls --format {{if(.Self)}}me{{end}}", want: /^me$/ },
+    { line: "node ls --format json", want: /"Self":true}$/ },
     { line: "node ls -q", want: /^nodeabcdefghijklmnopqrstu$/ },
     { line: "node inspect self", want: /"Hostname": "host1"/ },
     { line: "node update --availability drain host1", want: /^host1$/ },
