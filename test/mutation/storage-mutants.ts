@@ -94,6 +94,13 @@ export const storageMutants: readonly Mutant[] = [
     foundBy: ["storage"],
   },
   {
+    name: "a record that is written anew stays in its old place on the way to the database",
+    file: "storage/pending-operations",
+    from: "this.#operations.delete(name);",
+    to: ";",
+    foundBy: ["storage"],
+  },
+  {
     name: "an error of the disk is taken for done the next time",
     file: "node/log-writer",
     from: "catch (error) {\n            this.#stopped = true;",

@@ -40,6 +40,8 @@ export class LossyDisk {
   #durableDatabase = new Map<string, Buffer>();
   /** The power fails: what begins now never ends. */
   isFailing = false;
+  /** After so many more batches of the database it does. */
+  batchesLeft = Number.POSITIVE_INFINITY;
   /** Batches that the database took. */
   batches = 0;
 
@@ -56,6 +58,8 @@ export class LossyDisk {
     return {
       batch: async (operations, { sync }) => {
         this.batches += 1;
+        if (this.batchesLeft === 0) this.isFailing = true;
+        this.batchesLeft -= 1;
         if (this.isFailing) {
           if (this.#random.float() < 0.5) change(this.#durableDatabase, operations);
           return await never();
@@ -75,6 +79,7 @@ export class LossyDisk {
 
   powerLost(): void {
     this.isFailing = false;
+    this.batchesLeft = Number.POSITIVE_INFINITY;
     this.#database = new Map(this.#durableDatabase);
     for (const file of this.#files.values()) file.written = Buffer.from(file.durable);
   }

@@ -20,6 +20,10 @@ const folder = "/log";
 /** Small, so that they are used again and again, with older records behind the newest. */
 const segmentBytes = 16 * 1024;
 const sectorBytes = 512;
+/** Few, so that a crash comes between two batches of what belongs together. */
+const batchMax = 3;
+/** A write that has not ended after so many steps waits for the database. */
+const patienceSteps = 200;
 
 /** The shipped log (`LevelLog` before `WriteAhead` before segments) on files in memory that a power loss tears. Takes no time of its own. */
 export class SimSegments {
@@ -36,9 +40,22 @@ export class SimSegments {
     this.#log = this.#open();
   }
 
+  /** The database does what it was told some writes later, at the latest when the log waits for it. */
   async write(change: LogChange): Promise<void> {
     const log = await this.#log;
-    await ("compactTo" in change ? log.compact(change.compactTo) : log.write(change));
+    let isDone = false;
+    const done = (
+      "compactTo" in change ? log.compact(change.compactTo) : log.write(change)
+    ).finally(() => {
+      isDone = true;
+    });
+    for (let step = 0; !isDone; step += 1) {
+      if (this.#files.isTorn) return await new Promise<never>(() => {});
+      if (step >= patienceSteps) this.#database.proceed();
+      await Promise.resolve();
+    }
+    await done;
+    if (this.#random.float() < 0.5) this.#database.proceed();
   }
 
   /** The process ends with the write under way, if there is one; gives what the next process finds. DATA_LOSS as of `LevelLog.open`. */
@@ -52,7 +69,9 @@ export class SimSegments {
         this.write(change).then(resolve, reject);
       });
       this.#files.onTorn = undefined;
+      this.#files.isTorn = false;
     }
+    this.#database.powerLost(this.#random.float() < 0.5);
     this.#log = this.#open();
     return (await this.#log).load();
   }
@@ -62,11 +81,21 @@ export class SimSegments {
     const database = this.#database;
     const state = await database.get(hardStateKey);
     const sequence = state === undefined ? 0 : decodeHardState(state, noSeal).sequence;
-    await catchUp(folder, database, sequence, this.#files);
+    const batches = this.#random.float() < 0.3 ? randomInteger(this.#random, 0, 3) : undefined;
+    const recovering = database.recovering(batches);
+    try {
+      await catchUp(folder, recovering, sequence, this.#files, batchMax);
+    } catch (error) {
+      if (!(error instanceof PowerLoss)) throw error;
+      return await this.#open();
+    }
     const options = { highWater: this.#highWater, seal: noSeal, mayBePlain: false };
     const contents = await readLog(database, options);
     database.clearBefore(batchKey(contents.batches[0] ?? contents.meta.truncatedIndex + 1));
-    const db = await WriteAhead.open(folder, database, { segmentBytes, files: this.#files });
+    const db = await WriteAhead.open(folder, database, {
+      ...{ segmentBytes, batchMax },
+      files: this.#files,
+    });
     const set = (written: number): void => {
       // It is not synced: what a power loss leaves may be older.
       if (this.#random.float() < 0.9) this.#highWater = written;
@@ -90,6 +119,8 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 class TornFiles implements SegmentFiles {
   /** While set, the next durable write is torn, and this told of it. */
   onTorn: (() => void) | undefined;
+  /** Whether it was. */
+  isTorn = false;
   readonly #files = new Map<string, Buffer>();
   readonly #random: Random;
 
@@ -108,6 +139,7 @@ class TornFiles implements SegmentFiles {
           return 0; // milliseconds
         }
         this.#tear(path, bytes, position);
+        this.isTorn = true;
         onTorn();
         return await new Promise<never>(() => {});
       },
@@ -152,11 +184,48 @@ class TornFiles implements SegmentFiles {
   }
 }
 
-/** Batches that are whole and durable, as of LevelDB with `sync`. */
+/** The power went while the log was opened. */
+class PowerLoss extends Error {}
+
+/** Batches that are whole and durable, as of LevelDB with `sync`, each when it is told to proceed. */
 class MemoryDatabase implements WriteAheadDatabase, LogRecords {
   readonly #records = new Map<string, Buffer>();
+  #waiting: { readonly operations: readonly Operation[]; readonly resolve: () => void }[] = [];
 
-  async batch(operations: readonly Operation[]): Promise<void> {
+  batch(operations: readonly Operation[]): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ operations, resolve });
+    });
+  }
+
+  /** Does the oldest batch that waits. */
+  proceed(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    this.#put(next.operations);
+    next.resolve();
+  }
+
+  /** What waits never ends; the oldest may have been done before. */
+  powerLost(isOldestDone: boolean): void {
+    const [oldest] = this.#waiting;
+    this.#waiting = [];
+    if (oldest !== undefined && isOldestDone) this.#put(oldest.operations);
+  }
+
+  /** Does at once what it is told, until the power goes after so many batches. */
+  recovering(batchesLeft = Number.POSITIVE_INFINITY): Pick<WriteAheadDatabase, "batch"> {
+    let left = batchesLeft;
+    return {
+      batch: async (operations) => {
+        if (left === 0) throw new PowerLoss();
+        left -= 1;
+        this.#put(operations);
+      },
+    };
+  }
+
+  #put(operations: readonly Operation[]): void {
     for (const operation of operations) {
       const name = operation.key.toString("latin1");
       if (operation.type === "put") this.#records.set(name, Buffer.from(operation.value));

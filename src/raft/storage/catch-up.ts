@@ -15,8 +15,9 @@ export async function catchUp(
   db: Pick<WriteAheadDatabase, "batch">,
   sequence: number,
   files: SegmentFiles,
+  batchMax?: number,
 ): Promise<void> {
-  const pending = new PendingOperations();
+  const pending = new PendingOperations(batchMax);
   for (const { operations } of await missingRecords(folder, sequence, files)) {
     pending.add(operations);
   }

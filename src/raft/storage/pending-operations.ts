@@ -1,13 +1,18 @@
 import type { Operation } from "./segment-record.ts";
 
 /** Operations of one batch of the database: a large one would hold the event loop up. */
-const operationsMax = 500;
+const batchOperationsMax = 500;
 
 /** What the database has yet to be told: of each key only the newest. */
 export class PendingOperations {
+  readonly #batchMax: number;
   #operations = new Map<string, Operation>();
   #records = 0;
   #bytes = 0;
+
+  constructor(batchMax: number = batchOperationsMax) {
+    this.#batchMax = batchMax;
+  }
 
   /** Writes that were added since the last `take`. */
   get records(): number {
@@ -39,8 +44,8 @@ export class PendingOperations {
     this.#records = 0;
     this.#bytes = 0;
     const batches: Operation[][] = [];
-    for (let at = 0; at < all.length; at += operationsMax) {
-      batches.push(all.slice(at, at + operationsMax));
+    for (let at = 0; at < all.length; at += this.#batchMax) {
+      batches.push(all.slice(at, at + this.#batchMax));
     }
     return batches;
   }

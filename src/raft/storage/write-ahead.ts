@@ -15,6 +15,8 @@ export interface WriteAheadOptions {
   /** Of each of the two segments; 2 MiB when absent. */
   readonly segmentBytes?: number;
   readonly files?: SegmentFiles;
+  /** Operations that the database is told of at a time, whole or not at all; 500 when absent. */
+  readonly batchMax?: number;
 }
 
 const segmentBytesDefault = 2 * 1024 * 1024;
@@ -29,7 +31,7 @@ const pendingBytesMax = 256 * 1024;
  */
 export class WriteAhead {
   readonly #db: WriteAheadDatabase;
-  readonly #pending = new PendingOperations();
+  readonly #pending: PendingOperations;
   readonly #pace = new WritePace();
   #current: Segment;
   /** The other segment, when it is free. */
@@ -38,8 +40,14 @@ export class WriteAhead {
   #isMoving = false;
   #failure: unknown;
 
-  private constructor(db: WriteAheadDatabase, current: Segment, spare: Promise<Segment>) {
+  private constructor(
+    db: WriteAheadDatabase,
+    current: Segment,
+    spare: Promise<Segment>,
+    batchMax: number | undefined,
+  ) {
     this.#db = db;
+    this.#pending = new PendingOperations(batchMax);
     this.#current = current;
     this.#spare = this.#watched(spare);
   }
@@ -48,11 +56,11 @@ export class WriteAhead {
   static async open(
     folder: string,
     db: WriteAheadDatabase,
-    { segmentBytes = segmentBytesDefault, files = systemFiles }: WriteAheadOptions = {},
+    { segmentBytes = segmentBytesDefault, files = systemFiles, batchMax }: WriteAheadOptions = {},
   ): Promise<WriteAhead> {
     const [first, second] = segmentPaths(folder);
     const current = await Segment.create(first, segmentBytes, files);
-    return new WriteAhead(db, current, Segment.create(second, segmentBytes, files));
+    return new WriteAhead(db, current, Segment.create(second, segmentBytes, files), batchMax);
   }
 
   /**

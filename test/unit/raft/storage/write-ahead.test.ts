@@ -12,6 +12,8 @@ import { seededRandom } from "../../../support/seeded-random.ts";
 const folder = "/log";
 const segmentBytes = 8 * 1024;
 const numberKey = "h";
+/** Few, so that the power goes between two batches of what belongs together too. */
+const batchMax = 3;
 
 describe("writes ahead of the log's database", () => {
   it("are there after a power loss at any time, whole and in order, if they were acknowledged", async () => {
@@ -26,13 +28,25 @@ describe("writes ahead of the log's database", () => {
         assert.equal(found, acknowledged, `seed ${seed}: ends at ${found}`);
         assert.deepEqual(disk.database, history[found], `seed ${seed}: is another state`);
         const count = randomInteger(random, 0, 120);
-        for (let done = 0; done < count; done += 1) await write(ahead, history, random);
-        disk.isFailing = true;
-        void write(ahead, history, random);
+        if (random.float() < 0.5) disk.batchesLeft = randomInteger(random, 0, 60);
+        for (let done = 0; done < count && !disk.isFailing; done += 1) {
+          const written = write(ahead, history, random);
+          await Promise.race([written, setImmediate()]); // or it never ends
+        }
+        if (!disk.isFailing) {
+          disk.isFailing = true;
+          void write(ahead, history, random);
+        }
         await setImmediate();
         disk.powerLost();
+        if (random.float() < 0.5) {
+          disk.batchesLeft = randomInteger(random, 0, 5);
+          void bringUp(disk);
+          await setImmediate();
+          disk.powerLost();
+        }
         // Of the last one either is right: all of it or nothing.
-        await catchUp(folder, disk.openDatabase(), numberOf(disk.database), disk.files);
+        await bringUp(disk);
         history.length = Math.max(history.length - 1, numberOf(disk.database) + 1);
       }
     }
@@ -122,9 +136,13 @@ describe("writes ahead of the log's database", () => {
 });
 
 async function open(disk: LossyDisk, bytes = segmentBytes): Promise<WriteAhead> {
-  const db = disk.openDatabase();
-  await catchUp(folder, db, numberOf(disk.database), disk.files);
-  return await WriteAhead.open(folder, db, { segmentBytes: bytes, files: disk.files });
+  await bringUp(disk);
+  const options = { segmentBytes: bytes, files: disk.files, batchMax };
+  return await WriteAhead.open(folder, disk.openDatabase(), options);
+}
+
+async function bringUp(disk: LossyDisk): Promise<void> {
+  await catchUp(folder, disk.openDatabase(), numberOf(disk.database), disk.files, batchMax);
 }
 
 /** A random write, which ends with its number; the history has the state after each. */
