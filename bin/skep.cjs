@@ -1,5 +1,6 @@
 #!/bin/sh
-":" //; unset NODE_EXTRA_CA_CERTS; exec node "$0" "$@"
+":" //; unset NODE_EXTRA_CA_CERTS; exec node -- "$0" "$@"
+// "--", for node takes an --env-file for its own wherever it stands.
 // Both a shell script and JavaScript, for node reads all certificates that variable names before it does anything (60 ms for a usual
 // system's), and the command line speaks no TLS.
 //

@@ -7,6 +7,7 @@ import { silentLogger } from "../../../src/base/log.ts";
 import { ApiClient } from "../../../src/cli/client.ts";
 import { complete } from "../../../src/cli/complete.ts";
 import { makeProgram, withHelpLast } from "../../../src/cli/program.ts";
+import { pinImage } from "../../../src/cli/service/pin-image.ts";
 import { problemText, type Session } from "../../../src/cli/session.ts";
 import { RestApp } from "../../../src/rest/app.ts";
 import { RestServer } from "../../../src/rest/server.ts";
@@ -219,6 +220,16 @@ describe("the commands of skep", () => {
       assert.equal(found.map(({ word }) => word).join(" "), want);
     });
   }
+
+  it("does not speak of registries where no daemon answers", async () => {
+    const said: string[] = [];
+    const session = sessionOf((text) => void said.push(text))();
+    const client = new ApiClient("unix:///does/not/exist");
+    const TaskTemplate = { ContainerSpec: { Image: "busybox" } };
+    const spec = { Name: "web", Labels: {}, TaskTemplate, Mode: {} };
+    await assert.rejects(pinImage({ ...session, client }, spec, {}), /Cannot connect/);
+    assert.deepEqual(said, []);
+  });
 
   it("says where no daemon answers", async () => {
     const client = new ApiClient("unix:///does/not/exist");

@@ -53,7 +53,7 @@ describe("the command line in one file", function () {
       "console.log(JSON.stringify([process.argv.slice(2), process.env.NODE_EXTRA_CA_CERTS ?? null]))";
     writeFileSync(file, [...start, probe].join("\n"), { mode: 0o755 });
     const env = { ...process.env, NODE_EXTRA_CA_CERTS: "/does/not/exist" };
-    const words = ["--format", "a 'b' \"c\"", "", "$HOME"];
+    const words = ["--format", "a 'b' \"c\"", "", "$HOME", "--env-file", "/does/not/exist"];
     const { stdout, stderr } = spawnSync(file, words, { encoding: "utf8", env });
     assert.deepEqual([stderr, JSON.parse(stdout)], ["", [words, null]]);
   });
