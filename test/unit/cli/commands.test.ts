@@ -225,7 +225,7 @@ describe("the commands of skep", () => {
     const said: string[] = [];
     const session = sessionOf((text) => void said.push(text))();
     const client = new ApiClient("unix:///does/not/exist");
-    const TaskTemplate = { ContainerSpec: { Image: "busybox" } };
+    const TaskTemplate = { ContainerSpec: { Image: "busybox" }, ForceUpdate: 0 };
     const spec = { Name: "web", Labels: {}, TaskTemplate, Mode: {} };
     await assert.rejects(pinImage({ ...session, client }, spec, {}), /Cannot connect/);
     assert.deepEqual(said, []);
