@@ -185,6 +185,22 @@ describe(`containers by hand on networks of the swarm, by the stock docker CLI${
     await run(manager, "rm -f again");
   });
 
+  it("outlives the leader's daemon", async () => {
+    const before = await Promise.all([addressOf(worker, "box"), addressOf(manager, "mbox")]);
+    await manager.stop("SIGKILL");
+    await manager.start();
+    await until("a leader", 15_000, async () => {
+      return (await manager.docker("node", "ls")).exitCode === 0;
+    });
+    await until("names are served again", 10_000, () => lookUp(manager, "mbox", "box"));
+    assert.equal(await fetch(manager, "mbox", "box"), "1");
+    assert.equal(await fetch(worker, "box", "mbox"), "1");
+    const after = await Promise.all([addressOf(worker, "box"), addressOf(manager, "mbox")]);
+    assert.deepEqual(after, before);
+    await run(worker, "restart -t 1 box");
+    assert.equal(await fetch(manager, "mbox", "box"), "1");
+  });
+
   it("is taken off the network when its node leaves the swarm, and runs on", async () => {
     await run(worker, "swarm leave");
     const running = await run(worker, "inspect -f {{.State.Running}} box");
