@@ -1,6 +1,6 @@
 import { must } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import { ClusterError, errorMessage, isClusterError } from "../base/errors.ts";
+import { ClusterError, errorMessage } from "../base/errors.ts";
 import { parseSubnet } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
 import type { DnsServer } from "../dns/server.ts";
@@ -12,7 +12,7 @@ import {
   type LocalSandbox,
 } from "../overlay/local/local-network.ts";
 import type { LocalOverlay } from "../overlay/local/local-overlay.ts";
-import { type EndpointWish, freeLink } from "../overlay/local/plan-new-endpoint.ts";
+import type { EndpointWish } from "../overlay/local/plan-new-endpoint.ts";
 import { hostsText } from "../overlay/local/resolver-files.ts";
 import type { Overlay } from "../overlay/overlay.ts";
 import type {
@@ -26,7 +26,7 @@ import type {
 } from "../worker/containers/local-network-port.ts";
 import type { GivenPlace } from "../worker/executor/attachment-tasks.ts";
 import type { Worker } from "../worker/worker.ts";
-import { gatewayNetwork, gatewayNetworkName, needsGateway } from "./gateway-network.ts";
+import { Gateway, gatewayNetworkName, needsGateway } from "./gateway-network.ts";
 import { SandboxNames } from "./sandbox-names.ts";
 import { type SwarmEndpoint, SwarmEndpoints } from "./swarm-endpoints.ts";
 
@@ -59,6 +59,7 @@ export class LocalNetworks implements WorkersView {
   readonly #deps: LocalNetworksDeps;
   readonly #wishes = new Map<string, SandboxRequest>();
   readonly #names: SandboxNames;
+  readonly #gateway: Gateway;
   /** The places of containers on networks of the swarm. */
   readonly swarm: SwarmEndpoints;
 
@@ -67,7 +68,9 @@ export class LocalNetworks implements WorkersView {
     const { local, dns, nameServers } = deps;
     const onDropped = (id: string, endpoint: SwarmEndpoint) => this.#dropped(id, endpoint);
     this.swarm = new SwarmEndpoints({ ...deps, onDropped });
-    this.#names = new SandboxNames({ local, dns, nameServers, swarm: this.swarm });
+    const { swarm } = this;
+    this.#gateway = new Gateway({ local, swarm, create: (request) => this.create(request) });
+    this.#names = new SandboxNames({ local, dns, nameServers, swarm });
   }
 
   /** The node's own, the predefined ones first. */
@@ -110,7 +113,8 @@ export class LocalNetworks implements WorkersView {
     const { local } = this.#deps;
     const isNew = local.sandboxes.get(container.id) === undefined;
     // Asked for first: where the swarm refuses, nothing was made.
-    const places = isNew ? await this.#attach(container) : [];
+    const wishes = container.endpoints.filter(({ network }) => this.#local(network) === undefined);
+    const places = isNew ? await this.swarm.attachAll(container, wishes) : [];
     try {
       await this.#openSandbox(container, places);
     } catch (error) {
@@ -143,9 +147,12 @@ export class LocalNetworks implements WorkersView {
     const endpoints = this.inspect(containerId);
     this.#wishes.delete(containerId);
     await this.#names.end(containerId);
-    await this.swarm.release(containerId);
-    await local.sandboxes.close(containerId);
-    this.#names.changed();
+    try {
+      await this.swarm.release(containerId);
+    } finally {
+      await local.sandboxes.close(containerId);
+      this.#names.changed();
+    }
     this.#tell("disconnect", containerId, endpoints);
   }
 
@@ -161,10 +168,18 @@ export class LocalNetworks implements WorkersView {
     const networkId = isOfSwarm
       ? await this.#connectSwarm(containerId, endpoint)
       : await this.#connectLocal(containerId, endpoint);
-    await this.#tendGateway(containerId);
-    this.#names.changed();
-    const wishes = this.#wishes.get(containerId);
-    if (wishes !== undefined) await this.#names.serve(containerId, wishes);
+    try {
+      await this.#gateway.tend(containerId);
+      this.#names.changed();
+      const wishes = this.#wishes.get(containerId);
+      if (wishes !== undefined) await this.#names.serve(containerId, wishes);
+    } catch (error) {
+      await this.disconnect(containerId, networkId).catch((err: unknown) => {
+        const fields = { containerId, err: errorMessage(err) };
+        this.#deps.log.error(fields, "a container was not taken off a network again");
+      });
+      throw error;
+    }
     const made = this.inspect(containerId).filter((one) => one.networkId === networkId);
     this.#tell("connect", containerId, made);
     return must(made[0], "the new endpoint");
@@ -177,7 +192,7 @@ export class LocalNetworks implements WorkersView {
     } else {
       await this.#deps.local.sandboxes.disconnect(containerId, networkId);
     }
-    await this.#tendGateway(containerId);
+    await this.#gateway.tend(containerId);
     this.#names.changed();
     this.#tell("disconnect", containerId, gone);
   }
@@ -203,21 +218,6 @@ export class LocalNetworks implements WorkersView {
     });
   }
 
-  // What was given is settled here where it is not all to be had.
-  async #attach(container: SandboxRequest): Promise<readonly GivenPlace[]> {
-    const places: GivenPlace[] = [];
-    try {
-      for (const endpoint of container.endpoints) {
-        if (this.#local(endpoint.network) !== undefined) continue;
-        places.push(await this.swarm.attach(container, this.#named(endpoint)));
-      }
-    } catch (error) {
-      for (const place of places) this.swarm.settle(place);
-      throw error;
-    }
-    return places;
-  }
-
   async #openSandbox(container: SandboxRequest, places: readonly GivenPlace[]): Promise<void> {
     const { local } = this.#deps;
     const { id, name, hostname, ports } = container;
@@ -226,7 +226,7 @@ export class LocalNetworks implements WorkersView {
     const networks = own.flatMap(({ network }) => this.#local(network) ?? []);
     const assigned = this.swarm.assigned();
     const ofSwarm = places.flatMap(({ networkId }) => assigned?.network.get(networkId) ?? []);
-    const gateway = needsGateway(networks, ofSwarm) ? [await this.#gatewayWish()] : [];
+    const gateway = needsGateway(networks, ofSwarm) ? [await this.#gateway.wish()] : [];
     await local.sandboxes.open({
       containerId: id,
       name,
@@ -255,63 +255,22 @@ export class LocalNetworks implements WorkersView {
   async #connectSwarm(containerId: string, endpoint: EndpointRequest): Promise<string> {
     const { local } = this.#deps;
     const sandbox = local.sandboxes.get(containerId) ?? noSandbox;
-    const name = this.#wishes.get(containerId)?.name ?? sandbox.name;
-    const place = await this.swarm.attach({ id: containerId, name }, this.#named(endpoint));
-    try {
-      const links = [...sandbox.endpoints, ...this.swarm.of(containerId)].map(({ link }) => link);
-      await this.swarm.link(containerId, local.path(containerId), place, freeLink(links));
-    } finally {
-      this.swarm.settle(place);
-    }
-    return place.networkId;
-  }
-
-  // The way out comes and goes with the need for it.
-  async #tendGateway(containerId: string): Promise<void> {
-    const { networks, sandboxes } = this.#deps.local;
-    const { endpoints } = sandboxes.get(containerId) ?? noSandbox;
-    const ofSwarm = this.swarm.of(containerId);
-    const own = endpoints.map(({ networkId }) => networks.get(networkId));
-    const present = own.find(({ name }) => name === gatewayNetworkName);
-    const isNeeded = needsGateway(own, ofSwarm);
-    if (isNeeded && present === undefined) {
-      const takenLinks = ofSwarm.map(({ link }) => link);
-      await sandboxes.connect(containerId, { ...(await this.#gatewayWish()), takenLinks });
-    } else if (!isNeeded && present !== undefined) {
-      await sandboxes.disconnect(containerId, present.id);
-    }
-  }
-
-  async #gatewayWish(): Promise<EndpointWish> {
-    const known = () => this.list().find(({ name }) => name === gatewayNetworkName);
-    const network =
-      known() ??
-      (await this.create(gatewayNetwork).catch((error: unknown) => {
-        // Another container may have been faster.
-        const made = known();
-        if (made === undefined || !isClusterError(error, "ALREADY_EXISTS")) throw error;
-        return made;
-      }));
-    return { networkId: network.id, aliases: [], ip: "", mac: "" };
+    const container = { id: containerId, name: sandbox.name };
+    const links = sandbox.endpoints.map(({ link }) => link);
+    return await this.swarm.connect(container, local.path(containerId), endpoint, links);
   }
 
   async #dropped(containerId: string, endpoint: SwarmEndpoint): Promise<void> {
     this.#names.changed();
     this.#tell("disconnect", containerId, [endpoint]);
     if (this.#deps.local.sandboxes.get(containerId) !== undefined) {
-      await this.#tendGateway(containerId);
+      await this.#gateway.tend(containerId);
     }
   }
 
   /** By full id or name. */
   #local(network: string): LocalNetwork | undefined {
     return this.list().find(({ id, name }) => id === network || name === network);
-  }
-
-  // By its name, as people read it in what is refused.
-  #named(endpoint: EndpointRequest): EndpointRequest {
-    const known = this.#deps.swarmNetworks().find(({ id }) => id === endpoint.network);
-    return { ...endpoint, network: known?.name ?? endpoint.network };
   }
 
   #wish({ network, aliases, ip = "", mac = "" }: EndpointRequest): EndpointWish {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Clock, sleep } from "../base/clock.ts";
 import { ClusterError, isClusterError } from "../base/errors.ts";
 import { addressOf, macOf, parseSubnet } from "../base/ip.ts";
+import { freeLink } from "../overlay/local/plan-new-endpoint.ts";
 import type { Overlay } from "../overlay/overlay.ts";
 import { fromCluster } from "../rest/http/http-error.ts";
 import type { AssignmentSet } from "../worker/agent/assignment-set.ts";
@@ -20,6 +21,7 @@ export interface SwarmEndpointsDeps {
   readonly overlay: Pick<Overlay, "connectGuest" | "disconnectGuest" | "guests">;
   /** Whether the node belongs to a swarm; its worker may have to start yet. */
   readonly isMember: () => boolean;
+  readonly swarmNetworks: () => readonly { readonly id: string; readonly name: string }[];
   /** Undefined while the node is in no swarm, or its worker has not started. */
   readonly worker: () => Pick<Worker, "attachments" | "assigned"> | undefined;
   readonly clock: Clock;
@@ -74,8 +76,10 @@ export class SwarmEndpoints implements SwarmPlaces {
   /** Asks the swarm for a place; `settle` must follow. Docker's text with the leader's reason; INVALID_ARGUMENT for a hardware address. */
   async attach(
     container: { readonly id: string; readonly name: string },
-    { network, aliases, ip = "", mac = "" }: EndpointRequest,
+    { network: ref, aliases, ip = "", mac = "" }: EndpointRequest,
   ): Promise<GivenPlace> {
+    // By its name, as people read it in what is refused.
+    const network = this.#deps.swarmNetworks().find(({ id }) => id === ref)?.name ?? ref;
     const worker = await this.#started();
     if (worker === undefined) throw new ClusterError("NOT_FOUND", `network ${network} not found`);
     if (mac !== "") {
@@ -100,6 +104,39 @@ export class SwarmEndpoints implements SwarmPlaces {
     }
   }
 
+  /** Places on all of these networks, in their order, or on none. Errors of `attach`. */
+  async attachAll(
+    container: { readonly id: string; readonly name: string },
+    wishes: readonly EndpointRequest[],
+  ): Promise<readonly GivenPlace[]> {
+    const places: GivenPlace[] = [];
+    try {
+      for (const wish of wishes) places.push(await this.attach(container, wish));
+    } catch (error) {
+      for (const place of places) this.settle(place);
+      throw error;
+    }
+    return places;
+  }
+
+  /** A running container joins one more. `links`: the names of the links that it has from elsewhere. Resolves with the network's id. */
+  async connect(
+    container: { readonly id: string; readonly name: string },
+    namespacePath: string,
+    wish: EndpointRequest,
+    links: readonly string[],
+  ): Promise<string> {
+    const { id } = container;
+    const place = await this.attach(container, wish);
+    try {
+      const own = this.of(id).map(({ link }) => link);
+      await this.link(id, namespacePath, place, freeLink([...links, ...own]));
+    } finally {
+      this.settle(place);
+    }
+    return place.networkId;
+  }
+
   /** Links the container's namespace to the place. */
   async link(containerId: string, namespacePath: string, place: GivenPlace, link: string) {
     const { networkId, address, taskId } = place;
@@ -117,10 +154,13 @@ export class SwarmEndpoints implements SwarmPlaces {
     const gone = this.of(containerId).filter(
       (endpoint) => networkId === undefined || endpoint.networkId === networkId,
     );
+    const errors: unknown[] = [];
     for (const endpoint of gone) {
-      await this.#deps.overlay.disconnectGuest(containerId, endpoint.networkId);
+      const leaving = this.#deps.overlay.disconnectGuest(containerId, endpoint.networkId);
+      await leaving.catch((error: unknown) => errors.push(error));
     }
     this.#deps.worker()?.attachments.released(containerId);
+    if (errors.length > 0) throw errors[0];
     return gone;
   }
 
