@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { must } from "../../src/base/assert.ts";
+import { tryCommand } from "../../src/base/command.ts";
 import type { NetworkJson } from "../../src/rest/wire/network.ts";
 import { TestCluster } from "../support/test-cluster.ts";
 import type { TestDaemon } from "../support/test-daemon.ts";
@@ -10,6 +13,20 @@ import { webImage } from "../support/web-image.ts";
 const hasDocker = spawnSync("docker", ["--version"]).status === 0;
 const title = hasDocker ? "" : " (skipped: no docker binary on this machine)";
 const image = "skep-web:1";
+const project = `
+version: "3.7"
+services:
+  db:
+    image: skep-web:1
+    environment: { VERSION: database }
+    networks:
+      front: { aliases: [sql] }
+  web:
+    image: skep-web:1
+    networks: [front]
+networks:
+  front: { driver: overlay, attachable: true }
+`;
 
 describe(`containers by hand on networks of the swarm, by the stock docker CLI${title}`, function () {
   this.timeout(60_000);
@@ -164,6 +181,31 @@ describe(`containers by hand on networks of the swarm, by the stock docker CLI${
     });
     assert.doesNotMatch(await run(worker, "exec guest ip route"), /default via/);
     await run(worker, "rm -f guest");
+  });
+
+  it("is put there by docker-compose", async () => {
+    const { stateDir } = manager.host;
+    const file = join(stateDir, "shop.yml");
+    await writeFile(file, project);
+    const env = {
+      ...{ PATH: process.env["PATH"] ?? "", HOME: stateDir, LANG: "C.UTF-8" },
+      ...{ PYTHONDONTWRITEBYTECODE: "1", DOCKER_HOST: `unix://${manager.socket}` },
+    };
+    const compose = async (...args: string[]) => {
+      const all = ["--ansi", "never", "-p", "shop", "-f", file, ...args];
+      const result = await tryCommand("docker-compose", all, { timeoutMs: 50_000, env });
+      assert.equal(result.exitCode, 0, `docker-compose ${args.join(" ")}: ${result.stderr}`);
+    };
+    await compose("up", "-d");
+    await run(worker, `run -d --name buyer --network shop_front ${image}`);
+    for (const name of ["db", "sql", "shop_db_1"]) {
+      assert.equal(await fetch(worker, "buyer", name), "database");
+    }
+    assert.equal(await fetch(manager, "shop_web_1", "buyer"), "1");
+    await run(worker, "rm -f buyer");
+    await compose("down");
+    const names = await run(manager, "network ls --format {{.Name}}");
+    assert.doesNotMatch(names, /shop/);
   });
 
   it("outlives its daemon; what ended meanwhile is given back", async () => {
