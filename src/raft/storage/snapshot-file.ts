@@ -13,8 +13,8 @@ const plainMagic = Buffer.from("SKSNAP01");
 const lastBit = 0x8000_0000;
 const frameBytesMax = 64 * 1024 * 1024;
 const readBytes = 1024 * 1024;
-/** Synced piece by piece: one sync of 100 MB at the end holds up those of the log for 70 to 110 ms, these for 25 to 35. */
-const syncBytes = 2 * 1024 * 1024;
+/** Synced piece by piece: one sync of 100 MB at the end holds up those of the log for 70 to 110 ms; docs/benchmarks.md, "Large state". */
+const syncBytes = 512 * 1024;
 
 /** Writes the frames of one file. */
 export class SnapshotFileWriter {
