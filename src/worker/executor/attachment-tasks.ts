@@ -106,7 +106,9 @@ export class AttachmentTasks implements TaskController {
 
   async prepare(task: Task, signal: AbortSignal): Promise<void> {
     // The task may be here before the answer that names it.
-    await untilAborted(Promise.allSettled([...this.#asking]), signal);
+    if (!this.#claims.has(task.id)) {
+      await untilAborted(Promise.allSettled([...this.#asking]), signal);
+    }
     const claim = this.#claims.get(task.id);
     if (claim === undefined) {
       if (this.#holds(task)) return;

@@ -98,6 +98,17 @@ describe("attachments of a node", () => {
     assert.equal((await asked).address, "10.0.1.5/24");
   });
 
+  it("do not wait for the answers to others", async () => {
+    attachments.connected(({ network }) =>
+      network === "slow" ? new Promise(() => {}) : Promise.resolve(answer),
+    );
+    void attachments.attach({ ...wish, network: "slow" });
+    const asked = attachments.attach(wish);
+    await settle();
+    run(attachment());
+    assert.equal((await asked).address, "10.0.1.5/24");
+  });
+
   const ends: { name: string; task: Task; held: boolean; want: string }[] = [
     { name: "asked for by nobody", task: attachment(), held: false, want: "t1 REJECTED" },
     {
