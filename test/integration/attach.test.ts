@@ -132,15 +132,12 @@ describe(`containers by hand on networks of the swarm, by the stock docker CLI${
   it("publishes ports and finds the way out", async () => {
     await run(worker, `run -d --name open --network net -p 18080:80 ${image}`);
     const { ip } = worker.host;
-    const answer = await manager.host.exec([
-      "busybox",
-      "wget",
-      "-q",
-      "-O",
-      "-",
-      `http://${ip}:18080`,
-    ]);
-    assert.equal(answer, "1\n");
+    const get = ["busybox", "wget", "-q", "-O", "-", `http://${ip}:18080`];
+    // Its program may not listen yet.
+    await until("the published port answers", 10_000, async () => {
+      const answer = await manager.host.exec(get).catch(() => "");
+      return answer === "1\n";
+    });
     assert.match(await run(worker, "exec open ip route"), /default via/);
     assert.equal(await fetch(worker, "box", "open"), "1");
     await run(worker, "rm -f open");

@@ -27,7 +27,7 @@ await fill(150);
 observer.observe({ entryTypes: ["gc"] });
 await fill(100);
 await setTimeout(50);
-console.log(collections);
+process.stdout.write(String(collections));
 `;
 
 describe("the young generation", () => {
