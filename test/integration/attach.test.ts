@@ -73,11 +73,17 @@ describe(`containers by hand on networks of the swarm, by the stock docker CLI${
 
   // In two steps, and by hand: busybox finds no names without the libraries of a whole system, and its wget always looks for them.
   async function fetch(daemon: TestDaemon, container: string, name: string): Promise<string> {
-    const address = await lookUp(daemon, container, name);
-    assert.notEqual(address, "", `${name} as ${container} finds it`);
-    const script = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${address} 80`;
-    const { stdout } = await daemon.docker("exec", container, "sh", "-c", script);
-    return stdout.trim().split("\n").at(-1) ?? "";
+    let answer = "";
+    // Who has just been started may not listen yet.
+    await until(`${container} has an answer of ${name}`, 10_000, async () => {
+      const address = await lookUp(daemon, container, name);
+      if (address === "") return false;
+      const script = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 ${address} 80`;
+      const { stdout } = await daemon.docker("exec", container, "sh", "-c", script);
+      answer = stdout.trim().split("\n").at(-1) ?? "";
+      return answer !== "";
+    });
+    return answer;
   }
 
   const addressOf = (daemon: TestDaemon, container: string) =>
