@@ -17,14 +17,15 @@ describe("skep volume on a real daemon", function () {
   const run = (line: string): Promise<string> => skep(daemon, "volume", ...line.split(" "));
 
   it("creates, lists, shows and removes", async () => {
-    assert.equal(await run("create --label tier=db data"), "data\n");
+    assert.equal(await run("create --label tier=db store"), "store\n");
     assert.match(await run("create"), /^[0-9a-f]{64}\n$/);
-    assert.match(await run("ls"), /^VOLUME NAME +DRIVER\n[0-9a-f]{64} +local\ndata +local\n$/);
-    assert.equal(await run("ls -q --filter label=tier=db"), "data\n");
-    assert.match(await run("inspect data"), /"Mountpoint": "\/.+\/data/);
-    assert.equal(await run("rm data"), "data\n");
-    assert.match(failed("rm", await daemon.skep("volume", "rm", "data")), /no such volume/);
-    assert.equal(await run("rm --force data"), "data\n");
+    // Names of the one kind sort before those of the other.
+    assert.match(await run("ls"), /^VOLUME NAME +DRIVER\n[0-9a-f]{64} +local\nstore +local\n$/);
+    assert.equal(await run("ls -q --filter label=tier=db"), "store\n");
+    assert.match(await run("inspect store"), /"Mountpoint": "\/.+\/store/);
+    assert.equal(await run("rm store"), "store\n");
+    assert.match(failed("rm", await daemon.skep("volume", "rm", "store")), /no such volume/);
+    assert.equal(await run("rm --force store"), "store\n");
   });
 
   it("removes what nothing uses only when told to", async () => {
