@@ -1,3 +1,4 @@
+import { defaultAddressPools } from "../model/defaults.ts";
 import type { Member } from "./member.ts";
 
 /** A network of the swarm, as far as this node's own networks must know it. */
@@ -15,8 +16,6 @@ export interface SwarmAddresses {
   readonly networks: readonly SwarmNetwork[];
 }
 
-const defaultPool = "10.0.0.0/8";
-
 /** Looks at the member of now; nothing while the node is in no swarm. */
 export function swarmAddresses(member: Member | undefined): SwarmAddresses {
   if (member === undefined) return { pools: [], networks: [] };
@@ -25,13 +24,13 @@ export function swarmAddresses(member: Member | undefined): SwarmAddresses {
     const assigned = [...(member.worker()?.assigned().network.values() ?? [])];
     return {
       // A worker is not told the pools: Swarm's own are taken for them.
-      pools: [defaultPool],
+      pools: defaultAddressPools,
       networks: assigned.map(({ id, name, subnet }) => ({ id, name, subnet })),
     };
   }
   const pools = view.cluster()?.networkDefaults?.addressPools ?? [];
   return {
-    pools: pools.length === 0 ? [defaultPool] : pools,
+    pools: pools.length === 0 ? defaultAddressPools : pools,
     networks: [...view.all("network")].map(({ id, spec, ipam }) => ({
       id,
       name: spec?.annotations?.name ?? "",

@@ -12,6 +12,7 @@ import type { ClusterInput } from "../gen/skep/Cluster.ts";
 import type { ClusterSpecInput } from "../gen/skep/ClusterSpec.ts";
 import type { NodeInput } from "../gen/skep/Node.ts";
 import type { NodeAvailability } from "../gen/skep/NodeAvailability.ts";
+import { defaultAddressPools, defaultSubnetSize, defaultVxlanPort } from "../model/defaults.ts";
 import { durationMs } from "../model/time.ts";
 import type { TlsIdentity } from "../rpc/credentials.ts";
 
@@ -91,9 +92,9 @@ export function makeCluster(
       },
       unlockKey: init.spec.encryption?.autoLockManagers === true ? newUnlockKey(random) : "",
       networkDefaults: {
-        addressPools: init.addressPools.length > 0 ? [...init.addressPools] : ["10.0.0.0/8"],
-        subnetSize: init.subnetSize || 24,
-        vxlanPort: init.vxlanPort || 4789,
+        addressPools: [...(init.addressPools.length > 0 ? init.addressPools : defaultAddressPools)],
+        subnetSize: init.subnetSize || defaultSubnetSize,
+        vxlanPort: init.vxlanPort || defaultVxlanPort,
       },
     },
     node: {

@@ -17,6 +17,12 @@ const heartbeatPeriodMs = 5_000;
 const nodeCertExpiryMs = 90 * 24 * 3_600_000;
 const taskHistoryLimit = 5;
 
+/** Where the subnets of networks are cut from, CIDR each, and the prefix of each subnet, when the swarm was made without. */
+export const defaultAddressPools: readonly string[] = ["10.0.0.0/8"];
+export const defaultSubnetSize = 24;
+/** UDP, of the traffic between containers (IANA: VXLAN). */
+export const defaultVxlanPort = 4_789;
+
 /** A restart policy with every field decided. */
 export interface RestartPolicyValues {
   readonly condition: RestartCondition;

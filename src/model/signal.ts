@@ -16,6 +16,6 @@ export function signalNumber(text: string): number {
     if (value >= 34 && value <= 64) return value;
   }
   const found = Object.entries(constants.signals).find(([known]) => known === name);
-  if (found === undefined) throw new ClusterError("INVALID_ARGUMENT", `"${text}" is not a signal`);
+  if (found === undefined) throw new ClusterError("INVALID_ARGUMENT", `invalid signal: ${text}`);
   return found[1];
 }

@@ -40,7 +40,7 @@ class ShortcutCall extends ServerInterceptingCall {
   /** As it was when the call began: its connection may be gone. */
   override getPeer(): string {
     const { remoteAddress, remotePort } = this.#next.getConnectionInfo();
-    return `${remoteAddress}:${remotePort}`;
+    return remoteAddress === undefined ? "unknown" : `${remoteAddress}:${remotePort}`;
   }
 
   override start(listener: Parameters<NextCall["start"]>[0]): void {

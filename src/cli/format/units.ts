@@ -7,26 +7,22 @@ export function formatAge(ms: number): string {
 
 /** 1_500_000 -> "1.5MB", in powers of 1000 with three figures. */
 export function formatBytes(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${Number(value.toPrecision(3))}${units[unit]}`;
+  return scaled(bytes, 1000, ["B", "kB", "MB", "GB", "TB"], 3);
 }
 
 /** 1_572_864 -> "1.5MiB", in powers of 1024 with four figures, as docker says sizes of memory. */
 export function formatMemory(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  return scaled(bytes, 1024, ["B", "KiB", "MiB", "GiB", "TiB"], 4);
+}
+
+function scaled(bytes: number, step: number, units: readonly string[], figures: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
+  while (value >= step && unit < units.length - 1) {
+    value /= step;
     unit += 1;
   }
-  return `${Number(value.toPrecision(4))}${units[unit]}`;
+  return `${Number(value.toPrecision(figures))}${units[unit]}`;
 }
 
 /** "2026-11-21T08:00:00.123456789Z" in milliseconds; 0 for none. */

@@ -9,10 +9,9 @@ import {
 import type { Cluster } from "../../gen/skep/Cluster.ts";
 import type { IpamConfig } from "../../gen/skep/IpamConfig.ts";
 import type { Network } from "../../gen/skep/Network.ts";
+import { defaultAddressPools, defaultSubnetSize } from "../../model/defaults.ts";
 import type { Ledger } from "./ledger.ts";
 
-const defaultPools = ["10.0.0.0/8"];
-const defaultSubnetSize = 24;
 const vniOption = "com.docker.network.driver.overlay.vxlanid_list";
 
 /** What an attempt to give something came to. */
@@ -77,7 +76,7 @@ function freeSubnet(
   ledger: Ledger,
 ): Subnet | undefined {
   const defaults = cluster?.networkDefaults;
-  const pools = defaults?.addressPools.length ? defaults.addressPools : defaultPools;
+  const pools = defaults?.addressPools.length ? defaults.addressPools : defaultAddressPools;
   const prefix = defaults?.subnetSize || defaultSubnetSize;
   const size = 2 ** (32 - prefix);
   const taken = [...ledger.pools()].map(([, pool]) => pool.subnet);

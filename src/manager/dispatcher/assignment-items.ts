@@ -8,6 +8,7 @@ import type { Node } from "../../gen/skep/Node.ts";
 import type { Service } from "../../gen/skep/Service.ts";
 import type { ServiceAssignment } from "../../gen/skep/ServiceAssignment.ts";
 import type { Task } from "../../gen/skep/Task.ts";
+import { defaultVxlanPort } from "../../model/defaults.ts";
 import { isServing } from "../../model/endpoint-assignments.ts";
 import { taskName } from "../../model/task-name.ts";
 import { atLeast, isTerminal } from "../../model/task-state.ts";
@@ -25,8 +26,6 @@ export const itemKinds: readonly ItemKind[] = [
   "endpoint",
   "task",
 ];
-
-const vxlanPortDefault = 4789;
 
 /** Kind and id of a key. */
 export function splitKey(key: ItemKey): { readonly kind: ItemKind; readonly id: string } {
@@ -67,7 +66,7 @@ export function networkItem(
     ingress: network.spec?.ingress ?? false,
     driverOptions: network.spec?.driver?.options ?? {},
     nodeAddress: own?.addresses[0] ?? "",
-    vxlanPort: vxlanPort || vxlanPortDefault,
+    vxlanPort: vxlanPort || defaultVxlanPort,
     labels: network.spec?.annotations?.labels ?? {},
     attachable: network.spec?.attachable ?? false,
     createdAt: network.meta?.createdAt ?? null,

@@ -2,14 +2,13 @@ import { errorMessage } from "../../base/errors.ts";
 import { parseSubnet, type Subnet, subnetsOverlap } from "../../base/ip.ts";
 import type { ClusterSpec } from "../../gen/skep/ClusterSpec.ts";
 import type { ExternalCa } from "../../gen/skep/ExternalCa.ts";
+import { defaultAddressPools, defaultSubnetSize } from "../defaults.ts";
 import { durationMs } from "../time.ts";
 import { checkLabels } from "./annotations.ts";
 import { checkInteger, invalid } from "./refuse.ts";
 
 const heartbeatMinMs = 1_000;
 const externalCasMax = 8;
-const defaultPool = "10.0.0.0/8";
-const defaultSubnetSize = 24;
 const subnetSizeMax = 29;
 const nodeCertExpiryMinMs = 3_600_000;
 
@@ -49,7 +48,7 @@ export function validateAddressPools(pools: readonly string[], subnetSize: numbe
   if (subnetSize !== 0) checkInteger(flag, subnetSize, 1, subnetSizeMax);
   const size = subnetSize || defaultSubnetSize;
   const read: Subnet[] = [];
-  for (const text of pools.length === 0 ? [defaultPool] : pools) {
+  for (const text of pools.length === 0 ? defaultAddressPools : pools) {
     const pool = readPool(text);
     if (pool.prefix > size) {
       throw invalid(flag, `a subnet of /${size} does not fit into the pool ${text}: give more`);

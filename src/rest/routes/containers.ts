@@ -156,7 +156,7 @@ async function kill(request: RestRequest, context: RestContext): Promise<Reply> 
     throw new HttpError(error.status, `cannot kill container: ${ref}: ${error.message}`);
   });
   const signal = request.query.get("signal") || "SIGKILL";
-  checkSignal(signal);
+  signalNumber(signal); // or it throws
   if (!["running", "paused"].includes(container.state)) {
     throw new HttpError(
       409,
@@ -262,14 +262,6 @@ function asBadRequest(error: unknown): never {
 }
 
 const newNameError = "Error when allocating new name: ";
-
-function checkSignal(signal: string): void {
-  try {
-    signalNumber(signal);
-  } catch {
-    throw new HttpError(400, `invalid signal: ${signal}`);
-  }
-}
 
 function checkName(name: string): void {
   if (/^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) return;

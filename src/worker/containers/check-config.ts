@@ -17,7 +17,7 @@ export function checkConfig(asked: ContainerConfig, cpuCount: number): void {
   for (const host of asked.extraHosts) {
     if (!/^[^:=]+[:=].+$/.test(host)) throw invalid(`invalid IP address in add-host: "${host}"`);
   }
-  if (asked.stopSignal !== "") checkStopSignal(asked.stopSignal);
+  if (asked.stopSignal !== "") signalNumber(asked.stopSignal);
   checkHealthTimes(asked.healthcheck);
 }
 
@@ -62,14 +62,6 @@ function checkCpuset(text: string, cpuCount: number): void {
   }
 }
 
-function checkStopSignal(text: string): void {
-  try {
-    signalNumber(text);
-  } catch (error) {
-    throw invalid(`invalid signal: ${text}`, error);
-  }
-}
-
 // Zero is the image's, or the default.
 function checkHealthTimes(check: ContainerConfig["healthcheck"]): void {
   if (check === undefined) return;
@@ -84,6 +76,6 @@ function checkHealthTimes(check: ContainerConfig["healthcheck"]): void {
   }
 }
 
-function invalid(message: string, cause?: unknown): ClusterError {
-  return new ClusterError("INVALID_ARGUMENT", message, { cause });
+function invalid(message: string): ClusterError {
+  return new ClusterError("INVALID_ARGUMENT", message);
 }
