@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ManagerStatus } from "../gen/skep/ManagerStatus.ts";
 import type { Node } from "../gen/skep/Node.ts";
 import type { RaftMember } from "../gen/skep/RaftMember.ts";
+import type { Reachability } from "../gen/skep/Reachability.ts";
 
 /** One step of the role manager. */
 export type RoleAction =
@@ -23,6 +24,8 @@ export interface RolesInput {
   readonly membersBefore: readonly RaftMember[];
   /** Raft ids that are recorded as removed. */
   readonly removed: ReadonlySet<number>;
+  /** Raft ids of members that have no vote yet. */
+  readonly learners: readonly number[];
   readonly ownRaftId: number;
   readonly leaderId: number;
   readonly reachable: (raftId: number) => boolean;
@@ -78,15 +81,20 @@ function removal({ raftId }: RaftMember, { ownRaftId }: RolesInput): RoleAction 
   return raftId === ownRaftId ? { kind: "transferLeadership" } : { kind: "removeMember", raftId };
 }
 
-function statusOf(
-  member: RaftMember,
-  { ownRaftId, leaderId, reachable }: RolesInput,
-): ManagerStatus {
-  const isReachable = member.raftId === ownRaftId || reachable(member.raftId);
+function statusOf(member: RaftMember, input: RolesInput): ManagerStatus {
   return {
     raftId: member.raftId,
     addr: member.address,
-    leader: member.raftId === leaderId,
-    reachability: isReachable ? "REACHABLE" : "UNREACHABLE",
+    leader: member.raftId === input.leaderId,
+    reachability: reachabilityOf(member, input),
   };
+}
+
+// One without a vote counts for no quorum: who reads "reachable" relies on it.
+function reachabilityOf(
+  { raftId }: RaftMember,
+  { learners, ownRaftId, reachable }: RolesInput,
+): Reachability {
+  if (raftId !== ownRaftId && !reachable(raftId)) return "UNREACHABLE";
+  return learners.includes(raftId) ? "REACHABILITY_UNKNOWN" : "REACHABLE";
 }

@@ -72,12 +72,13 @@ export class RoleManager {
 
   async #pass(): Promise<void> {
     const { store, raft } = this.#deps;
-    const { raftId, leaderId, members } = raft.status();
+    const { raftId, leaderId, members, learners } = raft.status();
     const view = store.view();
     const actions = planRoles({
       nodes: view.all("node"),
       members,
       membersBefore: this.#members,
+      learners,
       removed: removedRaftIds(view.cluster()),
       ownRaftId: raftId,
       leaderId,

@@ -54,7 +54,7 @@ export function takeOver(tx: Transaction, survivor: Survivor): void {
 
 function asManager(node: Node): Node {
   const spec = node.spec === null ? null : { ...node.spec, desiredRole: "MANAGER" as const };
-  return { ...node, spec, role: "MANAGER" };
+  return { ...node, spec, specVersion: null, role: "MANAGER" };
 }
 
 function createNode(tx: Transaction, survivor: Survivor, managerStatus: ManagerStatus): void {

@@ -108,7 +108,7 @@ export class StoreStateMachine {
     }
     const before = tableOf(this.#tables, change.table).get(change.object.id);
     const meta: Meta = { version, createdAt: before?.meta?.createdAt ?? now, updatedAt: now };
-    const changed = withSpecVersion(withMeta(change.object, meta), version.index);
+    const changed = withSpecVersion(withMeta(change.object, meta), change.table, version.index);
     const object = deepFreeze(shareWithOthers(changed, before, this.#tables));
     const previous = tableOf(this.#tables, change.table).put(object);
     return {
@@ -127,10 +127,15 @@ function withMeta<O extends ObjectOf[TableName]>(object: O, meta: Meta): O {
   return object;
 }
 
-/** A service whose spec version is left open has the version of this very write. */
-function withSpecVersion<O extends ObjectOf[TableName]>(object: O, index: number): O {
-  if (!("endpoint" in object && "previousSpec" in object)) return object;
-  return object.specVersion === null ? { ...object, specVersion: { index } } : object;
+/** A service or node whose spec version is left open has the version of this very write. */
+function withSpecVersion<O extends ObjectOf[TableName]>(
+  object: O,
+  table: TableName,
+  index: number,
+): O {
+  if (table !== "service" && table !== "node") return object;
+  const isOpen = "specVersion" in object && object.specVersion === null;
+  return isOpen ? { ...object, specVersion: { index } } : object;
 }
 
 function* createEvents(tables: Tables): Generator<StoreEvent> {

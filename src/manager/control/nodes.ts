@@ -32,7 +32,7 @@ export function nodeMethods({ store, readBarrier, clock }: ControlDeps): NodeMet
         if (node.spec?.desiredRole === "MANAGER" && spec.desiredRole === "WORKER") {
           checkDemotion(tx, node);
         }
-        tx.update("node", { ...node, spec });
+        tx.update("node", { ...node, spec, specVersion: null });
         return node.id;
       });
       return { node: store.view().get("node", id) ?? null };
@@ -59,10 +59,13 @@ function checkDemotion(view: StoreView, node: Node): void {
       "attempting to demote the last manager of the swarm",
     );
   }
-  const members = [...view.all("node")].filter((other) => other.managerStatus !== null);
-  const rest = members.filter((other) => other.id !== node.id);
-  if (rest.length === members.length) return; // not a member (yet): nothing is lost
-  const reachable = rest.filter((other) => other.managerStatus?.reachability !== "UNREACHABLE");
+  const voters = [...view.all("node")].filter(
+    ({ managerStatus }) =>
+      managerStatus !== null && managerStatus.reachability !== "REACHABILITY_UNKNOWN",
+  );
+  const rest = voters.filter((other) => other.id !== node.id);
+  if (rest.length === voters.length) return; // it has no vote (yet): nothing is lost
+  const reachable = rest.filter((other) => other.managerStatus?.reachability === "REACHABLE");
   if (reachable.length <= rest.length / 2) {
     throw new ClusterError(
       "FAILED_PRECONDITION",

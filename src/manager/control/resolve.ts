@@ -45,8 +45,8 @@ export function isLeaving(object: object): boolean {
 }
 
 /**
- * OUT_OF_DATE unless the caller saw the object as it is now, or a service with the spec it has now: what the orchestrator notes of
- * an update's progress meanwhile is nothing a caller changes. INVALID_ARGUMENT without a version.
+ * OUT_OF_DATE unless the caller saw the object as it is now, or a service or node with the spec it has now: what the managers note
+ * meanwhile of an update's progress, or of a node's state, is nothing a caller changes. INVALID_ARGUMENT without a version.
  */
 export function checkVersion(object: ObjectOf[keyof ObjectOf], seen: Version | null): void {
   if (seen === null) {

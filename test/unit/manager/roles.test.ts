@@ -36,6 +36,7 @@ describe("manager: roles", () => {
     name: string;
     nodes: ReturnType<typeof node>[];
     members: number[];
+    learners?: number[];
     unreachable?: number;
     want: RoleAction[];
   }[] = [
@@ -98,13 +99,30 @@ describe("manager: roles", () => {
         },
       ],
     },
+    {
+      name: "without a vote until it has caught up",
+      nodes: [leader, node("m2", "MANAGER", "MANAGER")],
+      members: [1, 2],
+      learners: [2],
+      want: [
+        {
+          kind: "setStatus",
+          nodeId: "m2",
+          status: {
+            ...{ raftId: 2, addr: "m2:2377", leader: false },
+            reachability: "REACHABILITY_UNKNOWN",
+          },
+        },
+      ],
+    },
   ];
-  for (const { name, nodes, members, unreachable, want } of cases) {
+  for (const { name, nodes, members, learners = [], unreachable, want } of cases) {
     it(name, () => {
       const actions = planRoles({
         nodes,
         members: members.map((id) => member(id)),
         membersBefore: [],
+        learners,
         removed: new Set(),
         ownRaftId: 1,
         leaderId: 1,

@@ -443,6 +443,34 @@ describe("manager: control", () => {
       assert.equal((await demote("m3")).node?.spec?.desiredRole, "WORKER");
     });
 
+    it("a manager that has no vote yet keeps no majority, and costs none", async () => {
+      memory.seed(
+        "node",
+        manager("m1"),
+        manager("m2"),
+        manager("m3", { reachability: "UNREACHABLE" }),
+        manager("m4", { reachability: "REACHABILITY_UNKNOWN" }),
+      );
+      await refused(demote("m1"), "FAILED_PRECONDITION", /loss of quorum/);
+      assert.equal((await demote("m4")).node?.spec?.desiredRole, "WORKER");
+    });
+
+    it("an update counts as long as the spec is the one the caller saw", async () => {
+      await memory.store.update((tx) => tx.create("node", aNode({ specVersion: null })));
+      const node = must(memory.store.view().get("node", "node1"), "the node");
+      await memory.store.update((tx) =>
+        tx.update("node", { ...node, status: { state: "DOWN", message: "", addr: "" } }),
+      );
+      const drain = () =>
+        control.updateNode({
+          nodeId: "node1",
+          version: node.meta?.version ?? null,
+          spec: node.spec && { ...node.spec, availability: "DRAIN" },
+        });
+      assert.equal((await drain()).node?.spec?.availability, "DRAIN");
+      await refused(drain(), "OUT_OF_DATE", /update out of sequence/);
+    });
+
     it("removal: not of managers, not of nodes that are up, unless forced", async () => {
       memory.seed("cluster", aCluster());
       memory.seed(
