@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage, request } from "node:http";
 import type { Readable } from "node:stream";
 import { ClusterError } from "../base/errors.ts";
+import { checkHost } from "./contexts.ts";
 
 /** An answer of the daemon that says no. */
 export class ApiError extends Error {
@@ -27,12 +28,7 @@ export class ApiClient {
 
   /** `host` is unix:///path or tcp://ip:port. INVALID_ARGUMENT otherwise. */
   constructor(host: string) {
-    if (!/^(unix:\/\/\/|tcp:\/\/)./.test(host)) {
-      throw new ClusterError(
-        "INVALID_ARGUMENT",
-        `host "${host}" is neither unix:///path nor tcp://ip:port`,
-      );
-    }
+    checkHost(host);
     this.#host = host;
   }
 

@@ -123,7 +123,8 @@ export function chooseHost(
 
 /** INVALID_ARGUMENT unless it is unix:///path or tcp://ip:port. */
 export function checkHost(host: string): void {
-  if (/^unix:\/\/\/.|^tcp:\/\/.+:\d+$/.test(host)) return;
+  const port = /^tcp:\/\/.+:(\d+)$/.exec(host)?.[1];
+  if (/^unix:\/\/\/./.test(host) || (port !== undefined && Number(port) <= 65535)) return;
   throw new ClusterError(
     "INVALID_ARGUMENT",
     `host "${host}" is neither unix:///path nor tcp://ip:port`,

@@ -1,4 +1,4 @@
-import { access, constants, readFile } from "node:fs/promises";
+import { access, constants, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ClusterError, errorMessage } from "../base/errors.ts";
 
@@ -11,7 +11,7 @@ export async function readFlagFile(flag: string, path: string): Promise<string> 
   }
 }
 
-/** INVALID_ARGUMENT naming the flag when a file to read is not there, or one to write has no folder. */
+/** INVALID_ARGUMENT naming the flag when a file to read is not there, one to write has no folder, or it is a folder. */
 export async function checkFlagFile(
   flag: string,
   path: string,
@@ -20,6 +20,8 @@ export async function checkFlagFile(
   try {
     if (use === "read") await access(path, constants.R_OK);
     else await access(dirname(path), constants.W_OK);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isDirectory()) throw new Error("it is a folder");
   } catch (error) {
     throw fileError(flag, path, use, error);
   }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { formatTemplate } from "./format/list.ts";
 import { type OpenSession, problemText, type Session } from "./session.ts";
+import { invalid } from "./values.ts";
 
 /** What `inspect` of one kind of object shows. */
 export interface Inspected<T> {
@@ -57,6 +58,7 @@ function printerOf<T>(
   what: Inspected<T>,
 ): (objects: readonly T[]) => string {
   if (pretty === true && what.pretty !== undefined) {
+    if (format !== undefined) throw invalid("--format", format, "left out where --pretty is given");
     const one = what.pretty;
     return (objects) => objects.map(one).join("\n\n");
   }

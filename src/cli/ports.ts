@@ -43,7 +43,7 @@ function parseShort(text: string, flag: string): PortJson[] {
   const publishedCount =
     publishedEnd === undefined ? 1 : portNumber(publishedEnd, text, flag) - from + 1;
   if (count < 1 || (published !== undefined && publishedCount !== count)) {
-    throw invalid(flag, text, "two ranges of the same length");
+    throw invalid(flag, text, "two ranges of the same length, each going up");
   }
   return Array.from({ length: count }, (_, at) => ({
     Protocol: parseChoice(`${flag} protocol`, protocol, ["tcp", "udp", "sctp"]),

@@ -4,6 +4,7 @@ import { CliCommand } from "./command.ts";
 import { chooseHost, contextsPath, readContexts } from "./contexts.ts";
 import { addExamples } from "./examples.ts";
 import type { OpenSession } from "./session.ts";
+import { invalid } from "./values.ts";
 
 type AddCommands = (program: Command, open: OpenSession) => void;
 
@@ -96,6 +97,7 @@ export async function makeProgram(
     .version(`skep ${skepVersion}`, "-v, --version", "show the version of this command")
     .enablePositionalOptions()
     .showSuggestionAfterError()
+    .hook("preAction", (_, command) => checkArguments(command))
     .exitOverride();
   const chosen = firstWord(argv);
   const openSession = (): ReturnType<OpenSession> => open(hostOf(program));
@@ -110,6 +112,18 @@ export async function makeProgram(
   }
   addExamples(program, "");
   return program;
+}
+
+// An empty name asks the daemon for another thing: the list, or nothing it knows.
+function checkArguments(command: Command): void {
+  for (const [at, argument] of command.registeredArguments.entries()) {
+    const given: unknown = command.processedArgs[at];
+    const words = Array.isArray(given) ? given : [given];
+    // A word of a container's own command may be empty.
+    if (argument.required && argument.name() !== "command" && words.includes("")) {
+      throw invalid(`<${argument.name()}>`, "", "given, not empty");
+    }
+  }
 }
 
 /** Pure: "help service create" -> "service create --help"; commander alone knows the first of these words only. */

@@ -60,33 +60,39 @@ export function checkSchedule(spec: ServiceSpec): void {
   const cron = labels[scheduleLabels.cron];
   const given = Object.values(scheduleLabels).find((label) => labels[label] !== undefined);
   if (given !== undefined && cron === undefined) {
-    throw invalid(given, `it means nothing without the label ${scheduleLabels.cron}`);
+    throw invalid(nameOf(given), `it means nothing without a ${nameOf(scheduleLabels.cron)}`);
   }
   if (cron === undefined) return;
   if (!isJob({ spec })) {
-    throw invalid(scheduleLabels.cron, "only a replicated-job or global-job can have a schedule");
+    throw invalid(
+      nameOf(scheduleLabels.cron),
+      "only a replicated-job or global-job can have a schedule",
+    );
   }
   const overlap = labels[scheduleLabels.overlap] ?? "skip";
   if (!overlaps.some((word) => word === overlap)) {
-    throw invalid(`${scheduleLabels.overlap} "${overlap}"`, `use one of ${overlaps.join(", ")}`);
+    throw invalid(nameOf(scheduleLabels.overlap, overlap), `use one of ${overlaps.join(", ")}`);
   }
   const timezone = labels[scheduleLabels.timezone] ?? "UTC";
   try {
     new Intl.DateTimeFormat("en", { timeZone: timezone });
   } catch {
-    throw invalid(
-      `${scheduleLabels.timezone} "${timezone}"`,
-      "give an IANA name, as Europe/Berlin",
-    );
+    throw invalid(nameOf(scheduleLabels.timezone, timezone), "give an IANA name, as Europe/Berlin");
   }
   let next: Date | null;
   try {
     next = new Cron(cron, { timezone }).nextRun();
   } catch (error) {
     throw invalid(
-      `${scheduleLabels.cron} "${cron}"`,
+      nameOf(scheduleLabels.cron, cron),
       `write it as cron does, "30 3 * * *" for 3:30 each night (${errorMessage(error)})`,
     );
   }
-  if (next === null) throw invalid(`${scheduleLabels.cron} "${cron}"`, "it never comes to pass");
+  if (next === null) throw invalid(nameOf(scheduleLabels.cron, cron), "it never comes to pass");
+}
+
+// By the flag of our own command line and by what others set: 'schedule-timezone "x" (label skep.schedule.timezone)'.
+function nameOf(label: string, value?: string): string {
+  const flag = label.replace(/^skep\./, "").replaceAll(".", "-");
+  return `${flag}${value === undefined ? "" : ` "${value}"`} (label ${label})`;
 }

@@ -16,6 +16,9 @@ type Case = readonly [flags: string, want: RegExp];
 /** What the stock CLI sends on without a look, one a field of the API; the daemon names the option and the way out. */
 const serviceCases: readonly Case[] = [
   ["--name no/name", /service name "no\/name": use letters/],
+  ["--label skep.rebalance=often", /rebalance "often" \(label .*\): use auto or manual/],
+  ["--mode global --label skep.rebalance=auto", /only a replicated service can be rebalanced/],
+  ["--limit-pids 99999999999", /limit-pids: 99999999999 is not a whole number from 0 to 4194304/],
   ["--user 'a b'", /user "a b": write it as user\[:group\]/],
   ["--group 'a b'", /group "a b": give a name or number/],
   ["--hostname 'a b'", /hostname "a b": use letters/],
@@ -73,7 +76,7 @@ const serviceCases: readonly Case[] = [
   ["--rollback-order any", /--rollback-order .*: "any" is not one of/],
   ["--rollback-failure-action rollback", /rollback-failure-action: a rollback cannot be rolled/],
   ["--rollback-max-failure-ratio -1", /rollback-max-failure-ratio: give a number from 0 to 1/],
-  ["--label skep.schedule=@daily", /skep\.schedule: only a replicated-job or global-job/],
+  ["--label skep.schedule=@daily", /label skep\.schedule\): only a replicated-job or global-job/],
 ];
 
 /** Whole command lines; "@node@" stands for the manager's id. */

@@ -40,8 +40,14 @@ export function addContextCommands(program: Command, open: OpenSession): void {
     .option("--docker <endpoint>", "the same, as docker takes it: host=tcp://ip:port")
     .option("--description <text>", "what it is for")
     .action(async (name: string, options: CreateOptions) => {
-      if (options.docker !== undefined && !/^host=(unix:\/\/\/|tcp:\/\/)./.test(options.docker)) {
+      if (
+        options.docker !== undefined &&
+        !/^host=(unix:\/\/\/|tcp:\/\/)[^,]+$/.test(options.docker)
+      ) {
         throw invalid("--docker", options.docker, "host=unix:///path or host=tcp://ip:port");
+      }
+      if (options.host !== undefined && options.docker !== undefined) {
+        throw invalid("--docker", options.docker, "left out where --host is given: both name it");
       }
       const host = options.host ?? options.docker?.replace(/^host=/, "") ?? defaultHost();
       const description = options.description ?? "";

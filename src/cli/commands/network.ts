@@ -73,6 +73,7 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
     .action(async (name: string, options: CreateOptions) => {
       const session = open();
       const subnets = options.subnet ?? [];
+      if (options.driver === "") throw invalid("--driver", "", "overlay or bridge, or left out");
       checkSubnetOf("--gateway", options.gateway, subnets);
       checkSubnetOf("--ip-range", options.ipRange, subnets);
       checkAddresses(options.auxAddress, subnets);

@@ -118,7 +118,7 @@ export function addNodeCommands(program: Command, open: OpenSession): void {
     .action(async (names: string[], options: { force?: boolean }) => {
       const session = open();
       await removeEach(session, names, async (name) => {
-        const path = `/nodes/${encodeURIComponent(name)}`;
+        const path = `/nodes/${encodeURIComponent(await refOf(session, name))}`;
         await session.client.delete(path, { force: options.force ? 1 : 0 });
         return name;
       });
@@ -156,8 +156,13 @@ async function list(session: Session, options: ListOptions): Promise<void> {
 }
 
 async function getNode(session: Session, name: string): Promise<NodeJson> {
-  const ref = name === "self" ? (await session.client.get<InfoJson>("/info")).Swarm.NodeID : name;
+  const ref = await refOf(session, name);
   return await session.client.get<NodeJson>(`/nodes/${encodeURIComponent(ref)}`);
+}
+
+// "self" is the node that is asked; by its id, for a dockerd does not know the word everywhere.
+async function refOf(session: Session, name: string): Promise<string> {
+  return name === "self" ? (await session.client.get<InfoJson>("/info")).Swarm.NodeID : name;
 }
 
 async function update(session: Session, name: string, options: UpdateOptions): Promise<void> {

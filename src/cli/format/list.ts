@@ -1,4 +1,4 @@
-import { ClusterError } from "../../base/errors.ts";
+import { ClusterError, errorMessage } from "../../base/errors.ts";
 import { Template } from "../../base/template/template.ts";
 import { formatTable } from "./table.ts";
 
@@ -29,13 +29,22 @@ export function formatList(
   const aligned = format.startsWith("table ");
   const source = templateOf(format);
   const template = formatTemplate(source);
-  const lines = objects.map((object) => template.render(object));
+  const lines = objects.map((object) => rendered(template, object, format));
   if (!aligned) return lines.join("\n");
   const titles = Object.fromEntries(columns.map(([title, field]) => [field, title]));
   return formatTable(
     titlesBy(source, titles).split("\t"),
     lines.map((line) => line.split("\t")),
   );
+}
+
+// A field that is not there shows only now.
+function rendered(template: Template, object: unknown, format: string): string {
+  try {
+    return template.render(object);
+  } catch (error) {
+    throw wrongFormat(format, errorMessage(error));
+  }
 }
 
 /** INVALID_ARGUMENT for a `--format` that is wrong whatever there is to list. */
@@ -46,10 +55,7 @@ export function checkFormat(format = "table"): void {
 function templateOf(format: string): string {
   const source = format.startsWith("table ") ? format.slice("table ".length) : format;
   if (source.includes("{{")) return source;
-  throw new ClusterError(
-    "INVALID_ARGUMENT",
-    `invalid argument "${format}" for --format: it must be ${formatHelp}`,
-  );
+  throw wrongFormat(format, `it must be ${formatHelp}`);
 }
 
 /** The template of `--format`, in which `\t` and `\n` may stand for themselves. INVALID_ARGUMENT. */
@@ -57,11 +63,15 @@ export function formatTemplate(source: string, missing: "error" | "no value" = "
   try {
     return new Template(readable(source), { missing, functions: { label: labelOf } });
   } catch (error) {
-    throw new ClusterError(
-      "INVALID_ARGUMENT",
-      `invalid argument "${source}" for --format: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw wrongFormat(source, errorMessage(error));
   }
+}
+
+function wrongFormat(format: string, problem: string): ClusterError {
+  return new ClusterError(
+    "INVALID_ARGUMENT",
+    `invalid argument "${format}" for --format: ${problem}`,
+  );
 }
 
 // `.Label "KEY"` is a method in docker; here it is a function of the column with all of them.

@@ -19,7 +19,7 @@ export function applyContainerFlags(container: ContainerSpecJson, flags: Service
   }
   if (flags.oomScoreAdj !== undefined) {
     const value = Number(flags.oomScoreAdj);
-    if (!Number.isInteger(value) || Math.abs(value) > 1000) {
+    if (!/^-?\d+$/.test(flags.oomScoreAdj) || Math.abs(value) > 1000) {
       throw invalid("--oom-score-adj", flags.oomScoreAdj, "a whole number from -1000 to 1000");
     }
     container.OomScoreAdj = value;

@@ -13,7 +13,7 @@ import {
   parseUlimit,
 } from "./items.ts";
 import { modeOf } from "./mode.ts";
-import { withOwnLabels } from "./own-labels.ts";
+import { checkNewSchedule, withOwnLabels } from "./own-labels.ts";
 import { applyTaskFlags, updateConfigOf } from "./task-flags.ts";
 
 /** Pure: the spec that `service create` asks for. Networks are resolved by the daemon: their names go as they are. */
@@ -25,6 +25,7 @@ export function specOfFlags(
 ): ServiceSpecJson {
   const container: ContainerSpecJson = { Image: image };
   if (args.length > 0) container.Args = [...args];
+  checkNewSchedule(flags);
   const task: TaskSpecJson = { ContainerSpec: container, ForceUpdate: 0 };
   const spec: ServiceSpecJson = {
     Name: flags.name ?? "",

@@ -26,6 +26,7 @@ export function parseNetwork(text: string, flag = "--network"): NetworkAttachmen
     else if (key === "alias") network.Aliases = [...(network.Aliases ?? []), value];
     else if (key === "driver-opt") {
       const [option, setting] = splitPair(value);
+      if (option === "" || setting === "") throw invalid(`${flag} driver-opt`, value, "key=value");
       network.DriverOpts = { ...network.DriverOpts, [option]: setting };
     } else throw invalid(flag, text, "NAME or name=NAME[,alias=OTHER][,driver-opt=k=v]");
   }
@@ -108,12 +109,14 @@ function setMountField(
       volume().Subpath = value;
       return;
     case "volume-label":
+      if (name === "") throw invalid(`${flag} volume-label`, value, "key=value");
       volume().Labels = { ...mount.VolumeOptions?.Labels, [name]: setting };
       return;
     case "volume-driver":
       driver().Name = value;
       return;
     case "volume-opt":
+      if (name === "") throw invalid(`${flag} volume-opt`, value, "key=value");
       driver().Options = { ...mount.VolumeOptions?.DriverConfig?.Options, [name]: setting };
       return;
     case "tmpfs-size":

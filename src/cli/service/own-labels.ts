@@ -1,4 +1,4 @@
-import { parseChoice } from "../values.ts";
+import { invalid, parseChoice } from "../values.ts";
 
 /** Flags for what Docker's API has no field for; they are labels of the service, so that any client can set them. */
 export interface OwnFlags {
@@ -49,6 +49,16 @@ export function withOwnLabels(
     else if (value !== undefined) changed[name] = value;
   }
   return changed;
+}
+
+/** INVALID_ARGUMENT for an empty value: it takes away what a service has, and a new one has nothing yet. */
+export function checkNewSchedule({ schedule, scheduleTimezone }: OwnFlags): void {
+  if (schedule === "") {
+    throw invalid("--schedule", schedule, 'as cron writes it, such as "30 3 * * *"');
+  }
+  if (scheduleTimezone === "") {
+    throw invalid("--schedule-timezone", scheduleTimezone, "an IANA name such as Europe/Berlin");
+  }
 }
 
 /** Whether the service runs by a schedule: then there is nothing to wait for. */

@@ -1,14 +1,12 @@
 import type { Node } from "../../gen/skep/Node.ts";
 import type { Service } from "../../gen/skep/Service.ts";
 import type { Task } from "../../gen/skep/Task.ts";
+import { rebalanceLabel } from "../../model/rebalance-label.ts";
 import { desiredReplicas, isReplicated } from "../../model/service-mode.ts";
 import { type NodeInfo, nodeInfoOf } from "../../scheduler/node-info.ts";
 import { schedule } from "../../scheduler/schedule.ts";
 import { hasEnded, isWanted, observedState } from "./task-facts.ts";
 import { isPaused } from "./update-status.ts";
-
-/** The label that has a service rebalanced whenever it has become uneven; as a label any Docker client can set it. */
-export const rebalanceLabel = "skep.rebalance";
 
 /** A node and all tasks that name it. */
 export interface LoadedNode {

@@ -57,6 +57,7 @@ function checkNames(container: ContainerSpec): void {
     if (domain !== "." && !/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?\.?$/.test(domain)) {
       throw invalid(`dns-search "${domain}"`, "give a domain, as example.com");
     }
+    if (domain.length > 253) throw invalid("dns-search", "it is longer than 253 characters");
   }
   for (const entry of container.hosts) {
     const [ip = "", ...names] = entry.trim().split(/\s+/);

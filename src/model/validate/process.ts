@@ -2,7 +2,7 @@ import { isClusterError } from "../../base/errors.ts";
 import type { ContainerSpec } from "../../gen/skep/ContainerSpec.ts";
 import { capabilityNames } from "../capability-names.ts";
 import { signalNumber } from "../signal.ts";
-import { checkInteger, invalid } from "./refuse.ts";
+import { checkInteger, firstDuplicate, invalid } from "./refuse.ts";
 
 /** Limits by their names in the kernel, RLIMIT_… (getrlimit(2)). */
 const limitNames = new Set(
@@ -21,11 +21,11 @@ export function checkProcess(container: ContainerSpec): void {
     }
   }
   checkStopSignal(container.stopSignal);
-  if (container.user !== "" && !/^[^\s:]+(:[^\s:]+)?$/.test(container.user)) {
+  if (container.user !== "" && !/^[^\s:\p{Cc}]+(:[^\s:\p{Cc}]+)?$/u.test(container.user)) {
     throw invalid(`user "${container.user}"`, "write it as user[:group] or uid[:gid]");
   }
   for (const group of container.groups) {
-    if (!/^[^\s:]+$/.test(group)) throw invalid(`group "${group}"`, "give a name or number");
+    if (!/^[^\s:\p{Cc}]+$/u.test(group)) throw invalid(`group "${group}"`, "give a name or number");
   }
   if (container.dir !== "" && !container.dir.startsWith("/")) {
     throw invalid(`workdir "${container.dir}"`, "it must be an absolute path");
@@ -41,6 +41,8 @@ export function checkProcess(container: ContainerSpec): void {
   for (const name of [...container.capabilityAdd, ...container.capabilityDrop]) {
     checkCapability(name);
   }
+  const twice = firstDuplicate(container.ulimits.map(({ name }) => name));
+  if (twice !== undefined) throw invalid(`ulimit "${twice}"`, "it is given twice");
   for (const limit of container.ulimits) {
     if (!limitNames.has(limit.name)) {
       throw invalid(`ulimit "${limit.name}"`, "give a name, as nofile or nproc");
@@ -65,8 +67,9 @@ function checkStopSignal(text: string): void {
 }
 
 function checkSysctls(sysctls: Readonly<Record<string, string>>): void {
-  for (const key of Object.keys(sysctls)) {
-    if (!/^[a-z0-9_]+([./][\w-]+)+$/i.test(key)) {
+  for (const [key, value] of Object.entries(sysctls)) {
+    // Nothing can be written to a setting by writing nothing.
+    if (value === "" || !/^[a-z0-9_]+([./][\w-]+)+$/i.test(key)) {
       throw invalid(`sysctl "${key}"`, "write it as net.core.somaxconn=1024");
     }
     if (!ownSysctls.test(key.replaceAll("/", "."))) {

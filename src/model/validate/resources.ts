@@ -4,6 +4,8 @@ import { checkInteger, firstDuplicate, invalid } from "./refuse.ts";
 
 const nanoCpusMin = 1_000_000;
 const memoryBytesMin = 4 * 1024 * 1024;
+/** What the kernel takes for a cgroup's pids.max (PID_MAX_LIMIT). */
+const pidsMax = 4_194_304;
 
 /** Checks limits and reservations: CPU at least 0.001, memory at least 4 MiB, 0 for none. */
 export function checkResources(requirements: ResourceRequirements | null): void {
@@ -42,5 +44,5 @@ function checkAmounts(prefix: string, resources: Resources | null): void {
   if (memoryBytes > 0 && memoryBytes < memoryBytesMin) {
     throw invalid(`${prefix}-memory`, `${memoryBytes} bytes is too little: give at least 4 MiB`);
   }
-  checkInteger(`${prefix}-pids`, pids, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger(`${prefix}-pids`, pids, 0, pidsMax);
 }

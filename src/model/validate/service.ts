@@ -2,6 +2,7 @@ import type { NetworkAttachmentConfig } from "../../gen/skep/NetworkAttachmentCo
 import type { Service } from "../../gen/skep/Service.ts";
 import type { ServiceSpec } from "../../gen/skep/ServiceSpec.ts";
 import { checkSchedule } from "../job-schedule.ts";
+import { checkRebalance } from "../rebalance-label.ts";
 import { serviceModeOf } from "../service-mode.ts";
 import { checkDnsName } from "./annotations.ts";
 import { checkContainer } from "./container.ts";
@@ -38,6 +39,7 @@ export function validateServiceSpec(spec: ServiceSpec): void {
   checkUpdateConfig("rollback", spec.rollback);
   checkEndpoint(spec.endpoint);
   checkSchedule(spec);
+  checkRebalance(spec);
 }
 
 /** Checks a new spec for a service that exists: name and mode stay (UNIMPLEMENTED). */

@@ -12,11 +12,17 @@ export function parseFilters(query: URLSearchParams, accepted: readonly string[]
   const filters = new Map<string, string[]>();
   if (text === null || text.trim() === "") return filters;
   for (const [name, values] of Object.entries(parseObject(text))) {
-    if (!accepted.includes(name)) throw badRequest(`invalid filter '${name}'`);
+    if (!accepted.includes(name))
+      throw badRequest(`invalid filter '${name}': use ${known(accepted)}`);
     const list = filterValues(text, values);
     if (list.length > 0) filters.set(name, list);
   }
   return filters;
+}
+
+// Those with "_" are clients' secrets among themselves.
+function known(accepted: readonly string[]): string {
+  return accepted.filter((name) => !name.startsWith("_")).join(", ") || "none";
 }
 
 /** The values of one filter; [] when it is not used. */
@@ -31,7 +37,7 @@ export function filterFlag(filters: Filters, name: string): boolean | undefined 
   const [first] = values;
   if (values.length === 1 && (first === "true" || first === "1")) return true;
   if (values.length === 1 && (first === "false" || first === "0")) return false;
-  throw badRequest(`invalid filter '${name}=[${values.join(" ")}]'`);
+  throw badRequest(`invalid filter '${name}=[${values.join(" ")}]': use true or false`);
 }
 
 /** Whether labels hold each of "key" or "key=value" ("key!=value" is its opposite). */

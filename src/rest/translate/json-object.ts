@@ -53,8 +53,7 @@ export class JsonObject {
     const { min = 0, max = Number.MAX_SAFE_INTEGER } = options;
     if (typeof value !== "number") throw wrongType(this.#pathOf(name), "a number", value);
     if (!Number.isInteger(value) || value < min || value > max) {
-      const to = max < Number.MAX_SAFE_INTEGER ? `to ${max}` : "on";
-      throw this.refusal(name, `${value} is not a whole number from ${min} ${to}`);
+      throw this.refusal(name, `${value} is not a whole number from ${min} to ${max}`);
     }
     return value;
   }

@@ -64,13 +64,15 @@ export function nodeFilters(filters: Filters): ListFilters {
   };
 }
 
+const modeWords = ["replicated", "global", "replicated-job", "global-job"];
+
 /** 400 for an unknown mode. */
 export function serviceFilters(filters: Filters): ListFilters {
   const modes = filterList(filters, "mode");
-  const unknown = modes.find(
-    (mode) => !["replicated", "global", "replicated-job", "global-job"].includes(mode),
-  );
-  if (unknown !== undefined) throw badRequest(`invalid filter 'mode=${unknown}'`);
+  const unknown = modes.find((mode) => !modeWords.includes(mode));
+  if (unknown !== undefined) {
+    throw badRequest(`invalid filter 'mode=${unknown}': use ${modeWords.join(", ")}`);
+  }
   return { ...commonFilters(filters), modes };
 }
 
@@ -98,7 +100,9 @@ export function excludesContainers(filters: Filters): boolean {
 function words<T>(filters: Filters, name: string, known: Readonly<Record<string, T>>): T[] {
   return filterList(filters, name).map((word) => {
     const value = Object.hasOwn(known, word.toLowerCase()) ? known[word.toLowerCase()] : undefined;
-    if (value === undefined) throw badRequest(`invalid filter '${name}=${word}'`);
+    if (value === undefined) {
+      throw badRequest(`invalid filter '${name}=${word}': use ${Object.keys(known).join(", ")}`);
+    }
     return value;
   });
 }

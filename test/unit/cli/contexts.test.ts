@@ -38,6 +38,11 @@ describe("contexts", () => {
       want: /neither unix/,
     },
     {
+      name: "a port that there cannot be",
+      act: () => withContext(one, "west", { host: "tcp://10.0.0.1:99999", description: "" }),
+      want: /99999" is neither unix/,
+    },
+    {
       name: "an unknown name",
       act: () => usingContext(one, "west"),
       want: /there are default, east/,

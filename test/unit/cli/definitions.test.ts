@@ -119,6 +119,28 @@ describe("how skep ends", () => {
     { line: "service ls --filter color=red", exitCode: 1, want: /invalid filter/i },
     { line: "service inspect nosuch", exitCode: 1, want: /service nosuch not found/ },
     { line: "service scale web", exitCode: 125, want: /SERVICE=REPLICAS/ },
+    { line: "service ls --format {{.Nope}}", exitCode: 0, want: /^$/ },
+    {
+      line: "node ls --format {{.Nope}}",
+      exitCode: 125,
+      want: /"{{.Nope}}" for --format: .*are \.ID/,
+    },
+    { line: "node ls --filter role=boss", exitCode: 1, want: /role=boss': use worker, manager/ },
+    { line: "service ls --filter mode=x", exitCode: 1, want: /mode=x': use replicated, global,/ },
+    {
+      line: "volume ls --filter dangling=x",
+      exitCode: 1,
+      want: /dangling=\[x\]': use true or false/,
+    },
+    { line: "node rm ", exitCode: 125, want: /"" for <node>: it must be given, not empty/ },
+    { line: "service update -d ", exitCode: 125, want: /"" for <service>: it must be given/ },
+    {
+      line: "service inspect --pretty --format json x",
+      exitCode: 125,
+      want: /left out where --pretty/,
+    },
+    { line: "node rm self", exitCode: 1, want: /node nodeabc/ },
+    { line: "secret create s /tmp", exitCode: 125, want: /"\/tmp" for \[file\]: .*it is a folder/ },
   ];
   for (const { line, exitCode, want } of cases) {
     it(`ends "${line}" with ${exitCode}`, async () => {

@@ -63,6 +63,10 @@ describe("service specs", () => {
         mounts: [{ type: "VOLUME", source: "data-{{.Task.Slot}}", target: "/data" }],
       }),
     },
+    {
+      name: "rebalance",
+      given: { annotations: { name: "web", labels: { "skep.rebalance": "auto" } } },
+    },
     { name: "0 as default", given: task({ resources: { limits: { memoryBytes: 0 } } }) },
   ];
   for (const { name, given } of accepted) {
@@ -78,6 +82,23 @@ describe("service specs", () => {
     { given: { annotations: { name: "a b" } }, want: /service name "a b": use letters/ },
     { given: { annotations: { name: "-a" } }, want: /service name "-a"/ },
     { given: { annotations: { name: "a".repeat(64) } }, want: /longer than 63/ },
+    {
+      given: { annotations: { name: "a", labels: { "skep.rebalance": "often" } } },
+      want: /rebalance "often" \(label skep\.rebalance\): use auto or manual/,
+    },
+    {
+      given: { annotations: { name: "a", labels: { "skep.rebalance": "auto" } }, global: {} },
+      want: /only a replicated service can be rebalanced/,
+    },
+    {
+      given: container({
+        ulimits: [
+          { name: "nofile", soft: 1, hard: 1 },
+          { name: "nofile", soft: 2, hard: 2 },
+        ],
+      }),
+      want: /ulimit "nofile": it is given twice/,
+    },
     { given: { task: {} }, want: /needs a container/ },
     { given: container({ image: "" }), want: /image: name an image/ },
     { given: container({ image: "Web" }), want: /image "Web"/ },

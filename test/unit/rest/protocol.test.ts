@@ -61,7 +61,7 @@ describe("rest protocol", () => {
       name: "unknown filter",
       path: '/nodes?filters={"a":["b"]}',
       status: 400,
-      message: "invalid filter 'a'",
+      message: "invalid filter 'a': use id, name, label, node.label, role, membership",
     },
     {
       name: "bad escape",
@@ -156,7 +156,7 @@ describe("rest protocol", () => {
       name: "field without a flag of its own",
       body: { TaskTemplate: { ForceUpdate: -1 } },
       status: 400,
-      want: /^invalid TaskTemplate\.ForceUpdate: -1 is not a whole number from 0 on$/,
+      want: /^invalid TaskTemplate\.ForceUpdate: -1 is not a whole number from 0 to 9007199254740991$/,
     },
     { name: "too large", body: " ".repeat(9 << 20), status: 413, want: /larger than/ },
     {

@@ -23,11 +23,16 @@ const list: BadFlagTable = {
   "--filter": [bad("--filter", "web", "key=value"), bad("--filter", "=x", "key=value")],
 };
 const inspect: BadFlagTable = { "--format": format };
+/** Of the nouns that have `inspect --pretty`. */
+const prettyInspect: BadFlagTable = {
+  "--format": [...format, { args: ["--pretty", "--format=json"], want: /left out where --pretty/ }],
+};
 const logTimes: BadFlagTable = {
   "--since": [bad("--since", "yesterday", time)],
   "--until": [bad("--until", "yesterday", time)],
 };
 const tail = [bad("--tail", "some", "a number of lines or all"), bad("--tail", "-1", "or all")];
+const input = [bad("--input", "/does/not/exist", file), bad("--input", "/tmp", "it is a folder")];
 const label = [bad("--label", "=x", "key=value")];
 
 function withRotate(...values: readonly BadValue[]): readonly BadValue[] {
@@ -128,7 +133,7 @@ export const otherRows: Readonly<Record<string, OtherRows>> = {
     },
   },
   "node ls": { rest: [], rows: list },
-  "node inspect": { rest: ["self"], rows: inspect },
+  "node inspect": { rest: ["self"], rows: prettyInspect },
   "node ps": { rest: [], rows: list },
   "node update": {
     rest: ["self"],
@@ -142,7 +147,7 @@ export const otherRows: Readonly<Record<string, OtherRows>> = {
   "node drain": { rest: ["self"], rows: { "--timeout": [bad("--timeout", "soon", duration)] } },
   "service ls": { rest: [], rows: list },
   "service ps": { rest: ["web"], rows: list },
-  "service inspect": { rest: ["web"], rows: inspect },
+  "service inspect": { rest: ["web"], rows: prettyInspect },
   "service logs": { rest: ["web"], rows: { ...logTimes, "--tail": tail } },
   "stack deploy": {
     rest: ["shop"],
@@ -172,7 +177,10 @@ export const otherRows: Readonly<Record<string, OtherRows>> = {
   "network create": {
     rest: ["n1"],
     rows: {
-      "--driver": [bad("--driver", "bridge2", "use bridge, or overlay", "daemon")],
+      "--driver": [
+        bad("--driver", "bridge2", "use bridge, or overlay", "daemon"),
+        bad("--driver", "", "overlay or bridge"),
+      ],
       "--subnet": [bad("--subnet", "10.0.0.0/99", "10.0.0.0/99", "daemon")],
       "--gateway": [
         bad("--gateway", "10.1.1.1", "a --subnet of its own"),
@@ -222,18 +230,23 @@ export const otherRows: Readonly<Record<string, OtherRows>> = {
     rows: { "--filter": [bad("--filter", "web", "key=value")] },
   },
   "image ls": { rest: [], rows: list },
-  "image load": { rest: [], rows: { "--input": [bad("--input", "/does/not/exist", file)] } },
+  "image load": { rest: [], rows: { "--input": input } },
   "image pull": {
     rest: ["busybox"],
     rows: { "--platform": [bad("--platform", "linux//", "os/arch")] },
   },
   "image save": {
     rest: ["busybox"],
-    rows: { "--output": [bad("--output", "/does/not/exist/x.tar", "a file that can be written")] },
+    rows: {
+      "--output": [
+        bad("--output", "/does/not/exist/x.tar", "a file that can be written"),
+        bad("--output", "/tmp", "a file that can be written (it is a folder)"),
+      ],
+    },
   },
   "image inspect": { rest: ["busybox"], rows: inspect },
   images: { rest: [], rows: list },
-  load: { rest: [], rows: { "--input": [bad("--input", "/does/not/exist", file)] } },
+  load: { rest: [], rows: { "--input": input } },
   pull: { rest: ["busybox"], rows: { "--platform": [bad("--platform", "linux//", "os/arch")] } },
   ps: { rest: [], rows: list },
   exec: {
@@ -253,7 +266,14 @@ export const otherRows: Readonly<Record<string, OtherRows>> = {
     rest: ["c1"],
     rows: {
       "--host": { none: "the program's own --host is read first: see contexts.test.ts" },
-      "--docker": [bad("--docker", "x", "host=unix:///path or host=tcp://ip:port")],
+      "--docker": [
+        bad("--docker", "x", "host=unix:///path or host=tcp://ip:port"),
+        bad("--docker", "host=unix:///x,color=red", "host=unix:///path or host=tcp://ip:port"),
+        {
+          args: ["--host=unix:///a", "--docker=host=unix:///b"],
+          want: /--docker: it must be left out where --host is given/,
+        },
+      ],
       "--description": { none: "any text will do" },
     },
   },
@@ -272,6 +292,6 @@ function fileObjectRows(noun: "secret" | "config"): Record<string, OtherRows> {
       },
     },
     [`${noun} ls`]: { rest: [], rows: list },
-    [`${noun} inspect`]: { rest: ["s1"], rows: inspect },
+    [`${noun} inspect`]: { rest: ["s1"], rows: prettyInspect },
   };
 }

@@ -1,4 +1,4 @@
-import { aSwitch, type BadFlagTable, bad } from "./bad-flag-row.ts";
+import { aSwitch, type BadFlagTable, type BadValue, bad } from "./bad-flag-row.ts";
 
 const count = "a whole number from 0 on";
 const duration = "a duration such as 10s or 1m30s";
@@ -58,11 +58,13 @@ const common: BadFlagTable = {
   "--user": [
     bad("--user", "a b", "write it as user[:group] or uid[:gid]", "daemon"),
     bad("--user", "a:b:c", "write it as user[:group] or uid[:gid]", "daemon"),
+    bad("--user", "a\u0001b", "write it as user[:group] or uid[:gid]", "daemon"),
   ],
   "--workdir": [bad("--workdir", "tmp", "it must be an absolute path", "daemon")],
   "--oom-score-adj": [
     bad("--oom-score-adj", "2000", "from -1000 to 1000"),
     bad("--oom-score-adj", "much", "from -1000 to 1000"),
+    bad("--oom-score-adj", "", "from -1000 to 1000"),
   ],
   "--stop-signal": [
     bad("--stop-signal", "SIGNOPE", "give a name or number, as SIGTERM", "daemon"),
@@ -85,7 +87,10 @@ const common: BadFlagTable = {
     bad("--limit-memory", "-5m", size),
     bad("--limit-memory", "1k", "give at least 4 MiB", "daemon"),
   ],
-  "--limit-pids": [bad("--limit-pids", "-1", count)],
+  "--limit-pids": [
+    bad("--limit-pids", "-1", count),
+    bad("--limit-pids", "99999999999", "from 0 to 4194304", "daemon"),
+  ],
   "--reserve-cpu": [
     bad("--reserve-cpu", "many", cpus),
     bad("--reserve-cpu", "0.0001", "give at least 0.001", "daemon"),
@@ -109,10 +114,18 @@ const common: BadFlagTable = {
   "--log-driver": [bad("--log-driver", "", "name the driver", "daemon")],
   "--log-opt": [bad("--log-opt", "=5m", "key=value")],
   "--schedule": [
-    { args: ["--schedule=@daily"], want: /skep\.schedule: only a replicated-job/, by: "daemon" },
+    {
+      args: ["--schedule=@daily"],
+      want: /schedule \(label skep\.schedule\): only a replicated-job/,
+      by: "daemon",
+    },
   ],
   "--schedule-timezone": [
-    { args: ["--schedule-timezone=UTC"], want: /schedule\.timezone: it means/, by: "daemon" },
+    {
+      args: ["--schedule-timezone=UTC"],
+      want: /schedule-timezone \(label .*\): it means/,
+      by: "daemon",
+    },
   ],
   "--schedule-overlap": [bad("--schedule-overlap", "never", "skip, queue, replace")],
   "--rebalance": [bad("--rebalance", "often", "auto, manual")],
@@ -147,7 +160,11 @@ function lists(suffix: "" | "-add"): BadFlagTable {
     ...row("container-label", ["=x", "key=value"]),
     ...row("dns", ["nowhere", "give the IP address of a name server", "daemon"]),
     ...row("dns-option", ["two words", "write one option", "daemon"]),
-    ...row("dns-search", ["two words", "give a domain", "daemon"]),
+    ...row(
+      "dns-search",
+      ["two words", "give a domain", "daemon"],
+      ["a".repeat(254), "longer than 253", "daemon"],
+    ),
     ...row("env", ["=x", "write it as NAME=value", "daemon"]),
     ...row(
       "generic-resource",
@@ -165,6 +182,8 @@ function lists(suffix: "" | "-add"): BadFlagTable {
       ["type=bind,target=/x", "given with a source=/path"],
       ["target=/x,color=red", '"color" is not one'],
       ["target=/x,readonly=maybe", "true or false"],
+      ["target=/x,volume-label=", "volume-label: it must be key=value"],
+      ["target=/x,volume-opt==x", "volume-opt: it must be key=value"],
       ["type=tmpfs,target=/x,tmpfs-mode=rw", "octal"],
       ["type=tmpfs,target=/x,tmpfs-size=big", size],
       ["target=x", "the target must be an absolute path", "daemon"],
@@ -176,6 +195,7 @@ function lists(suffix: "" | "-add"): BadFlagTable {
       "network",
       ["name=,alias=a", "given with a name=NAME"],
       ["name=a,color=red", "name=NAME[,alias=OTHER]"],
+      ["name=a,driver-opt=x", "driver-opt: it must be key=value"],
       ["nosuch", "nosuch not found", "daemon"],
     ),
     ...row(
@@ -189,6 +209,7 @@ function lists(suffix: "" | "-add"): BadFlagTable {
       ["99999:80", port],
       ["8080:80/icmp", "tcp, udp, sctp"],
       ["8080-8082:80-81", "two ranges of the same length"],
+      ["8090-8080:80-90", "each going up"],
       ["published=8080", "the target is missing"],
       ["target=80,mode=magic", "ingress, host"],
       ["target=80,color=red", port],
@@ -198,6 +219,7 @@ function lists(suffix: "" | "-add"): BadFlagTable {
       "sysctl",
       ["=1", "key=value"],
       ["swap=1", "write it as net.core.somaxconn=1024", "daemon"],
+      ["net.core.somaxconn", "write it as net.core.somaxconn=1024", "daemon"],
       ["vm.swappiness=1", "a setting of the whole node", "daemon"],
     ),
     ...row(
@@ -206,6 +228,7 @@ function lists(suffix: "" | "-add"): BadFlagTable {
       ["nofile=many", "name=soft[:hard]"],
       ["luck=5", "give a name, as nofile", "daemon"],
       ["nofile=9:5", "the soft limit is above the hard limit", "daemon"],
+      ["nofile=9999999999999999999", "from -1 to 9007199254740991", "daemon"],
     ),
   };
 }
@@ -213,6 +236,14 @@ function lists(suffix: "" | "-add"): BadFlagTable {
 /** `skep service create` */
 export const createRows: BadFlagTable = {
   ...common,
+  "--schedule": [
+    ...(common["--schedule"] as readonly BadValue[]),
+    bad("--schedule", "", "as cron writes it"),
+  ],
+  "--schedule-timezone": [
+    ...(common["--schedule-timezone"] as readonly BadValue[]),
+    bad("--schedule-timezone", "", "an IANA name"),
+  ],
   ...lists(""),
   "--name": [
     bad("--name", "no/name", "use letters, digits, '-' and '_'", "daemon"),

@@ -106,7 +106,7 @@ describe("scheduled jobs", () => {
   const refused: { labels: Record<string, string>; job?: boolean; want: RegExp }[] = [
     {
       labels: { "skep.schedule": "every day" },
-      want: /skep\.schedule "every day": write it as cron/,
+      want: /schedule "every day" \(label skep\.schedule\): write it as cron/,
     },
     { labels: { "skep.schedule": "61 * * * *" }, want: /"61 \* \* \* \*"/ },
     { labels: { "skep.schedule": "0 0 30 2 *" }, want: /never comes/ },
