@@ -63,7 +63,7 @@ export interface MemberReport {
 export async function runMember(
   stateMachine: StateMachine,
   put: (request: PutRequest) => Promise<unknown>,
-  snapshotEntries: number = defaultRaftNodeOptions.snapshotEntries,
+  snapshotEntries: number = defaultRaftNodeOptions.snapshotEntries(),
 ): Promise<RaftNode> {
   collectOftenAndShortly(); // as the daemon does
   const options = JSON.parse(process.argv[2] ?? "{}") as MemberOptions;
@@ -85,7 +85,7 @@ export async function runMember(
       ...options.self,
       bootstrap: options.peers.length === 0,
       peers: options.peers,
-      snapshotEntries,
+      snapshotEntries: () => snapshotEntries,
     },
     {
       storage: await LevelLog.open(options.folder, { seal }),

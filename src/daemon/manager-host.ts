@@ -151,7 +151,7 @@ async function startRaft(
   const node = await RaftNode.start(
     {
       ...defaultRaftNodeOptions,
-      snapshotEntries: () => parts.snapshotEntries() || defaultRaftNodeOptions.snapshotEntries,
+      snapshotEntries: () => parts.snapshotEntries() || defaultRaftNodeOptions.snapshotEntries(),
       raftId,
       nodeId: state.nodeId,
       address: state.advertiseAddress,

@@ -158,6 +158,7 @@ export class Worker implements SessionListener {
     await this.#logs.stop();
     await this.#client.stop();
     await this.#executor.clear();
+    await this.#client.leave();
     await this.#store.close();
   }
 

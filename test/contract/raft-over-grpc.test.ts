@@ -68,7 +68,7 @@ describe("raft over gRPC and LevelDB", () => {
     on.node = await RaftNode.start(
       {
         ...{ tickMs: 20, electionTicks: 10, heartbeatTicks: 1 },
-        ...{ snapshotEntries: 40, snapshotBytes: 1e9, keepEntries: 5 },
+        ...{ snapshotEntries: () => 40, snapshotBytes: 1e9, keepEntries: 5 },
         ...on.member,
         ...options,
       },

@@ -291,7 +291,7 @@ class ClusterSim {
       ...this.#surroundings(),
       oracle: this.#oracle,
       mistake: this.#options.mistake,
-      raftOptions: { snapshotEntries, snapshotBytes: 1e9, keepEntries },
+      raftOptions: { snapshotEntries: () => snapshotEntries, snapshotBytes: 1e9, keepEntries },
     });
     manager.clock.setWallOffset(randomInteger(this.#random, -wallSkewMs, wallSkewMs));
     return manager;

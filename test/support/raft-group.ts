@@ -74,7 +74,7 @@ export class RaftGroup {
     const starting = RaftNode.start(
       {
         ...{ tickMs: 100, electionTicks: 10, heartbeatTicks: 1 },
-        ...{ snapshotEntries: 10_000, snapshotBytes: 1e9, keepEntries: 500 },
+        ...{ snapshotEntries: () => 10_000, snapshotBytes: 1e9, keepEntries: 500 },
         ...this.#options,
         ...memberOf(raftId),
         ...options,

@@ -1,12 +1,14 @@
 import { createReadStream } from "node:fs";
-import { access, chmod, open as openFile, readFile, rename, unlink } from "node:fs/promises";
+import { access, chmod, open as openFile, rename, unlink } from "node:fs/promises";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import { ClusterError, errnoCode } from "../../base/errors.ts";
 import { backupKeyHeader, type RestoredSwarmJson } from "../../rest/wire/swarm-backup.ts";
+import { checkFlagFile, readFlagFile } from "../flag-file.ts";
 import { readSecret } from "../read-secret.ts";
 import type { OpenSession, Session } from "../session.ts";
+import { invalid } from "../values.ts";
 
 interface BackupOptions {
   keyFile?: string;
@@ -41,8 +43,8 @@ export function addBackupCommands(swarm: Command, open: OpenSession): void {
 }
 
 async function backup(session: Session, file: string, options: BackupOptions): Promise<void> {
-  await mustNotExist(file);
-  if (options.keyFile !== undefined) await mustNotExist(options.keyFile);
+  await mustNotExist("<file>", file);
+  if (options.keyFile !== undefined) await mustNotExist("--key-file", options.keyFile);
   const query = { stale: options.stale === true ? 1 : undefined };
   const answer = await session.client.stream("POST", "/swarm/backup", { query });
   const key = String(answer.headers[backupKeyHeader.toLowerCase()] ?? "");
@@ -81,11 +83,14 @@ async function backup(session: Session, file: string, options: BackupOptions): P
 }
 
 async function restore(session: Session, file: string, options: RestoreOptions): Promise<void> {
-  await access(file);
+  await checkFlagFile("<file>", file, "read");
   const key =
     options.keyFile === undefined
       ? await readSecret("Please enter the backup's key: ")
-      : await readFile(options.keyFile, "utf8");
+      : await readFlagFile("--key-file", options.keyFile);
+  if (key.trim() === "") {
+    throw invalid("--key-file", options.keyFile ?? "", "a file with the backup's key, or be typed");
+  }
   const restored = await session.client.post<RestoredSwarmJson>("/swarm/restore", {
     query: {
       advertiseAddr: options.advertiseAddr ?? "",
@@ -117,11 +122,11 @@ async function writePrivate(path: string, text: string): Promise<void> {
   }
 }
 
-async function mustNotExist(path: string): Promise<void> {
+async function mustNotExist(flag: string, path: string): Promise<void> {
   try {
     await access(path);
   } catch (error) {
-    if (errnoCode(error) === "ENOENT") return;
+    if (errnoCode(error) === "ENOENT") return await checkFlagFile(flag, path, "written");
     throw error;
   }
   throw new ClusterError(

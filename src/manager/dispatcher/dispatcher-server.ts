@@ -39,7 +39,11 @@ export function dispatcherHandlers(
       const write = stream.write.bind(stream);
       await active().session(nodeIdOf(context), { description, address }, write, context.signal);
     },
-    async heartbeat({ sessionId }, context) {
+    async heartbeat({ sessionId, leaving }, context) {
+      if (leaving) {
+        await active().left(nodeIdOf(context), sessionId);
+        return { period: null };
+      }
       return { period: toDuration(active().heartbeat(nodeIdOf(context), sessionId)) };
     },
     async updateTaskStatus({ sessionId, updates }, context) {

@@ -131,6 +131,17 @@ export class Dispatcher {
     return nextBeatMs(periodMs, this.#deps.random);
   }
 
+  /** The node says that it has left: it is down at once, not only when its heartbeats are missed. */
+  async left(nodeId: string, sessionId: string): Promise<void> {
+    this.#check(nodeId, sessionId);
+    await this.#deps.store.update((tx) => {
+      putNode(tx, nodeId, (node) => withState(node, "DOWN", "the node has left the swarm"));
+    });
+    this.#heartbeats.forget(nodeId);
+    this.#end(nodeId, new ClusterError("CANCELLED", "the node has left the swarm"));
+    this.#log.info({ nodeId }, "node has left");
+  }
+
   async updateTaskStatus(
     nodeId: string,
     sessionId: string,

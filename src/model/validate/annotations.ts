@@ -3,10 +3,13 @@ import { invalid } from "./refuse.ts";
 
 const dnsNameMax = 63;
 const fileNameMax = 64;
+/** By which docker knows what belongs to a stack. */
+const stackLabel = "com.docker.stack.namespace";
 
 /** A name that becomes a DNS name: of a service or a network. Up to 63 letters, digits, '-', '_'. */
 export function checkDnsName(what: string, annotations: Annotations | null): void {
   const name = annotations?.name ?? "";
+  checkStackName(name, annotations, dnsNameMax);
   if (name === "") throw invalid(`${what} name`, "it must be given");
   if (name.length > dnsNameMax) {
     throw invalid(`${what} name "${name}"`, `it is longer than ${dnsNameMax} characters`);
@@ -23,6 +26,7 @@ export function checkDnsName(what: string, annotations: Annotations | null): voi
 /** A name that becomes a file name: of a secret or a config. Up to 64 letters, digits, '-', '_', '.'. */
 export function checkFileName(what: string, annotations: Annotations | null): void {
   const name = annotations?.name ?? "";
+  checkStackName(name, annotations, fileNameMax);
   if (name === "") throw invalid(`${what} name`, "it must be given");
   if (name.length > fileNameMax) {
     throw invalid(`${what} name "${name}"`, `it is longer than ${fileNameMax} characters`);
@@ -34,6 +38,22 @@ export function checkFileName(what: string, annotations: Annotations | null): vo
     );
   }
   checkLabels(what, annotations);
+}
+
+// docker takes any name for a stack; what is wrong with the first of its objects' names is then the stack's.
+function checkStackName(name: string, annotations: Annotations | null, max: number): void {
+  const stack = annotations?.labels[stackLabel];
+  if (stack === undefined || !name.startsWith(`${stack}_`)) return;
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/.test(stack)) {
+    throw invalid(
+      `stack name "${stack}"`,
+      "use letters, digits, '-' and '_', the first no '-' or '_'",
+    );
+  }
+  if (name.length > max) {
+    const text = `with it "${name}" is longer than ${max} characters: give a shorter one`;
+    throw invalid(`stack name "${stack}"`, text);
+  }
 }
 
 /** Every label has a key. */

@@ -17,8 +17,8 @@ export interface RaftNodeOptions {
   /** Ticks without a leader until an election (plus as many again at random). */
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
-  /** A snapshot is made after this many entries (a function is asked each time), or bytes of them. */
-  readonly snapshotEntries: number | (() => number);
+  /** A snapshot is made after this many entries, asked each time (the cluster may change it), or bytes of them. */
+  readonly snapshotEntries: () => number;
   readonly snapshotBytes: number;
   /** Entries kept behind a snapshot for members that are a little late. */
   readonly keepEntries: number;
@@ -45,7 +45,7 @@ export const defaultRaftNodeOptions = {
   tickMs: 100,
   electionTicks: 10,
   heartbeatTicks: 1,
-  snapshotEntries: 10_000,
+  snapshotEntries: () => 10_000,
   snapshotBytes: 32 * 1024 * 1024,
   keepEntries: 500,
 } as const;

@@ -9,7 +9,7 @@ import { paced } from "./paced.ts";
 import type { StateMachine } from "./state-machine.ts";
 
 export interface SnapshotterOptions {
-  readonly snapshotEntries: number | (() => number);
+  readonly snapshotEntries: () => number;
   readonly snapshotBytes: number;
   readonly keepEntries: number;
 }
@@ -59,9 +59,8 @@ export class Snapshotter {
   /** Called after entries were applied: `info` says what a snapshot would be of now. */
   applied(index: number, bytes: number, info: () => SnapshotInfo): void {
     const { snapshotEntries, snapshotBytes } = this.#options;
-    const entries = typeof snapshotEntries === "number" ? snapshotEntries : snapshotEntries();
     this.#bytes += bytes;
-    if (index - this.#lastIndex < entries && this.#bytes < snapshotBytes) return;
+    if (index - this.#lastIndex < snapshotEntries() && this.#bytes < snapshotBytes) return;
     if (index === this.#lastIndex || this.#working !== undefined) return;
     // Asked for within this turn, so that it is of exactly this index.
     const chunks = this.#deps.stateMachine.snapshot();

@@ -22,6 +22,8 @@ import { durationMs } from "../../model/time.ts";
 import type { ChannelPool } from "../../rpc/channel-pool.ts";
 
 const callTimeoutMs = 5_000;
+/** A node that leaves waits no longer for a leader that may be gone. */
+const leaveTimeoutMs = 2_000;
 /** An address may take a while. */
 const attachTimeoutMs = 15_000;
 const firstMessageTimeoutMs = 5_000;
@@ -63,6 +65,8 @@ export class DispatcherClient {
   readonly #backoff: Backoff;
   readonly #stop = new AbortController();
   #sessionId = "";
+  /** Whose session it is. */
+  #leader = "";
   #leaderHint: string | undefined;
   #nextManager = 0;
   /** The last manager asked only named this one. */
@@ -89,6 +93,25 @@ export class DispatcherClient {
   async stop(): Promise<void> {
     this.#stop.abort(new ClusterError("CANCELLED", "the agent stops"));
     await this.#done;
+  }
+
+  /** After `stop`, when nothing of the cluster is left here: the leader need not wait for missing heartbeats. Never fails. */
+  async leave(): Promise<void> {
+    if (this.#sessionId === "") return;
+    const { channels, log } = this.#deps;
+    const request = { sessionId: this.#sessionId, leaving: true };
+    const options = { timeoutMs: leaveTimeoutMs };
+    try {
+      await channels.unary<HeartbeatRequestInput, HeartbeatResponse>(
+        this.#leader,
+        "Dispatcher",
+        "Heartbeat",
+        request,
+        options,
+      );
+    } catch (error) {
+      log.info({ err: errorMessage(error) }, "left without telling the leader");
+    }
   }
 
   async #run(): Promise<void> {
@@ -150,6 +173,7 @@ export class DispatcherClient {
         if (parallel.length > 0) continue;
         firstTimer.cancel();
         this.#sessionId = message.sessionId;
+        this.#leader = address;
         this.#backoff.reset();
         this.#sentOn = false;
         listener.connected(

@@ -139,6 +139,16 @@ describe("how skep ends", () => {
       exitCode: 125,
       want: /left out where --pretty/,
     },
+    {
+      line: "swarm backup /does/not/b",
+      exitCode: 125,
+      want: /"\/does\/not\/b" for <file>: .*written/,
+    },
+    {
+      line: "swarm restore /does/not/b",
+      exitCode: 125,
+      want: /"\/does\/not\/b" for <file>: .*read/,
+    },
     { line: "node rm self", exitCode: 1, want: /node nodeabc/ },
     { line: "secret create s /tmp", exitCode: 125, want: /"\/tmp" for \[file\]: .*it is a folder/ },
   ];

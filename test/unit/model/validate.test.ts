@@ -99,6 +99,19 @@ describe("service specs", () => {
       }),
       want: /ulimit "nofile": it is given twice/,
     },
+    {
+      given: { annotations: { name: "a/b_web", labels: { "com.docker.stack.namespace": "a/b" } } },
+      want: /^stack name "a\/b": use letters/,
+    },
+    {
+      given: {
+        annotations: {
+          name: `${"a".repeat(60)}_web`,
+          labels: { "com.docker.stack.namespace": "a".repeat(60) },
+        },
+      },
+      want: /^stack name "a+": with it "a+_web" is longer than 63 characters: give a shorter one/,
+    },
     { given: { task: {} }, want: /needs a container/ },
     { given: container({ image: "" }), want: /image: name an image/ },
     { given: container({ image: "Web" }), want: /image "Web"/ },

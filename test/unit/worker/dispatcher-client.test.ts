@@ -39,7 +39,8 @@ class FakeManagers implements Pick<ChannelPool, "unary" | "serverStream"> {
     method: string,
     request: Request,
   ): Promise<Response> {
-    const detail = method === "AckAssignments" ? ` ${JSON.stringify(request)}` : "";
+    const isTold = method === "AckAssignments" || Object(request).leaving === true;
+    const detail = isTold ? ` ${JSON.stringify(request)}` : "";
     this.calls.push(`${address} ${method}${detail}`);
     if (method === "Heartbeat" && this.heartbeatFails) {
       throw new ClusterError("NOT_FOUND", "no such session");
@@ -277,5 +278,26 @@ describe("DispatcherClient", () => {
     managers.down = new Set(["m1", "m2", "m3"]);
     await clock.run(20_000);
     assert.equal(managers.calls.filter((call) => call.endsWith("Heartbeat")).length, before);
+  });
+
+  it("tells the leader of the session that the node has left, and does not mind if it cannot", async () => {
+    await start("m2");
+    await managers.openSession();
+    await client.stop();
+    await client.leave();
+    assert.equal(managers.calls.at(-1), 'm2 Heartbeat {"sessionId":"session1","leaving":true}');
+    managers.heartbeatFails = true;
+    await client.leave();
+  });
+
+  it("tells nobody that the node has left where there was no session", async () => {
+    managers.down = new Set(["m1", "m2", "m3"]);
+    await start("m2");
+    await client.stop();
+    await client.leave();
+    assert.deepEqual(
+      managers.calls.filter((call) => call.includes("Heartbeat")),
+      [],
+    );
   });
 });

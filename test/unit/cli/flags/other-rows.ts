@@ -120,13 +120,18 @@ export const otherRows: Readonly<Record<string, OtherRows>> = {
     },
   },
   "swarm backup": {
-    rest: ["/does/not/exist/b"],
-    rows: { "--key-file": { none: "any path that is not there yet will do" } },
+    rest: ["/tmp/not-there-yet"],
+    rows: {
+      "--key-file": [bad("--key-file", "/does/not/exist/k", "a file that can be written")],
+    },
   },
   "swarm restore": {
-    rest: ["/does/not/exist/b"],
+    rest: ["/etc/hostname"],
     rows: {
-      "--key-file": { none: "read after the backup: see the tests of swarm restore" },
+      "--key-file": [
+        bad("--key-file", "/does/not/exist/k", file),
+        bad("--key-file", "/dev/null", "a file with the backup's key"),
+      ],
       "--advertise-addr": address,
       "--listen-addr": address,
       "--data-path-addr": address,

@@ -116,6 +116,23 @@ describe("manager: dispatcher", () => {
     assert.equal(state(), "READY_NODE");
   });
 
+  it("takes a node that has left for down at once", async () => {
+    await start();
+    const agent = await connect("node1");
+    await assert.rejects(dispatcher.left("node1", "other"), /open a new one/);
+    assert.equal(state(), "READY_NODE");
+    await dispatcher.left("node1", agent.sessionId);
+    assert.equal(state(), "DOWN");
+    const { status } = memory.store.view().get("node", "node1") ?? {};
+    assert.equal(status?.message, "the node has left the swarm");
+    assert.throws(() => dispatcher.heartbeat("node1", agent.sessionId), /open a new one/);
+    await memory.clock.run(60_000);
+    assert.equal(
+      memory.store.view().get("node", "node1")?.status?.message,
+      "the node has left the swarm",
+    );
+  });
+
   it("a new leader does not know who is up, but keeps who is down", async () => {
     memory.seed("node", aNode({ id: "node3", status: { state: "DOWN", message: "x" } }));
     await start();

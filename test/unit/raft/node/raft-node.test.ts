@@ -62,7 +62,7 @@ describe("raft node, alone", () => {
   });
 
   it("starts from its snapshot, and keeps a tail of the log", async () => {
-    const group = await RaftGroup.of(1, { snapshotEntries: 20, keepEntries: 5 });
+    const group = await RaftGroup.of(1, { snapshotEntries: () => 20, keepEntries: 5 });
     for (let i = 0; i < 50; i += 1) await group.propose(`p${i}`);
     await settle();
     const { disk } = group.get(1);
@@ -250,7 +250,7 @@ describe("raft node, in a group", () => {
   });
 
   it("brings a late member up by a snapshot", async () => {
-    const group = await RaftGroup.of(3, { snapshotEntries: 20, keepEntries: 2 });
+    const group = await RaftGroup.of(3, { snapshotEntries: () => 20, keepEntries: 2 });
     await group.crash(3);
     for (let i = 0; i < 60; i += 1) await group.propose(`p${i}`);
     const { machine } = await group.start(3);
@@ -262,7 +262,7 @@ describe("raft node, in a group", () => {
   });
 
   it("tries a snapshot again after it was lost", async () => {
-    const group = await RaftGroup.of(3, { snapshotEntries: 20, keepEntries: 2 });
+    const group = await RaftGroup.of(3, { snapshotEntries: () => 20, keepEntries: 2 });
     group.network.setIsolated(3, true);
     for (let i = 0; i < 60; i += 1) await group.propose(`p${i}`);
     group.network.setLink(3, 1, true); // it answers, but nothing reaches it

@@ -114,7 +114,7 @@ describe("a manager whose disk is full", () => {
   });
 
   it("stops as well when a snapshot cannot be written", async () => {
-    const group = await RaftGroup.of(1, { snapshotEntries: 5, keepEntries: 0 });
+    const group = await RaftGroup.of(1, { snapshotEntries: () => 5, keepEntries: 0 });
     const { node, disk } = group.get(1);
     disk.snapshots.save = async () => {
       throw new Error("ENOSPC");

@@ -3,7 +3,7 @@ import { RaftGroup } from "../../../support/raft-group.ts";
 
 describe("a member that was away while all others were replaced", () => {
   it("hears the new leader, answers it, and catches up", async () => {
-    const group = await RaftGroup.of(3, { snapshotEntries: 5, keepEntries: 1 });
+    const group = await RaftGroup.of(3, { snapshotEntries: () => 5, keepEntries: 1 });
     await group.crash(3);
     for (const fresh of [4, 5]) {
       await group.join(fresh);
