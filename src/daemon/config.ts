@@ -12,6 +12,7 @@ import {
 } from "../overlay/local/address-pool.ts";
 import { type Flag, flags, ignoredFlags, refusedFlags } from "./flags.ts";
 import { parseGenericResources } from "./generic-resources.ts";
+import { badOption, checkedCgroup, checkedLabels, checkedRegistries } from "./option-checks.ts";
 
 /** Everything a daemon is told from outside, checked. */
 export interface DaemonConfig {
@@ -38,6 +39,8 @@ export interface DaemonConfig {
 
 type RawValue = string | boolean | readonly string[];
 
+/** sockaddr_un.sun_path, less its closing zero (unix(7)). */
+const socketPathMax = 107;
 const defaultConfigFile = "/etc/skep/daemon.json";
 const logLevels = ["debug", "info", "warn", "error", "fatal"] as const;
 
@@ -159,6 +162,10 @@ function checkedConfig(values: ReadonlyMap<string, RawValue>): DaemonConfig {
   if (logLevel === undefined) {
     throw badOption("log-level", level, `one of ${logLevels.join(", ")}`);
   }
+  const logFormat = textOf(values, "log-format", "json");
+  if (!["text", "json"].includes(logFormat))
+    throw badOption("log-format", logFormat, "text or json");
+  checkIgnored(values);
   const hosts = listOf(values, "host");
   for (const host of hosts) checkHost(host);
   const bridgeSubnet = textOf(values, "bip", "172.18.0.0/16");
@@ -173,11 +180,11 @@ function checkedConfig(values: ReadonlyMap<string, RawValue>): DaemonConfig {
     execRoot: folderOf(values, "exec-root", "/var/run/skep"),
     pidFile: textOf(values, "pidfile", ""),
     logLevel: isOn(values, "debug") ? "debug" : logLevel,
-    labels: Object.fromEntries(listOf(values, "label").map(parseLabel)),
+    labels: checkedLabels(listOf(values, "label")),
     genericResources: parseGenericResources(listOf(values, "node-generic-resource")),
-    insecureRegistries: listOf(values, "insecure-registry"),
+    insecureRegistries: checkedRegistries(listOf(values, "insecure-registry")),
     defaultAdvertiseAddress: textOf(values, "swarm-default-advertise-addr", ""),
-    cgroupParent: textOf(values, "cgroup-parent", "/skep"),
+    cgroupParent: checkedCgroup(textOf(values, "cgroup-parent", "/skep")),
     dns: listOf(values, "dns"),
     bridgeSubnet,
     addressPools: addressPoolsOf(values),
@@ -189,8 +196,16 @@ function checkedConfig(values: ReadonlyMap<string, RawValue>): DaemonConfig {
 
 // The API is root on this machine: a TCP socket is only served to the machine itself.
 function checkHost(host: string): void {
-  if (/^unix:\/\/\/./.test(host)) return;
+  if (/^unix:\/\/\/./.test(host)) {
+    if (Buffer.byteLength(host) - "unix://".length <= socketPathMax) return;
+    throw badOption(
+      "host",
+      host,
+      `a path of at most ${socketPathMax} bytes, as the kernel wants it`,
+    );
+  }
   const tcp = /^tcp:\/\/(\[[^\]]+\]|[^:]+):(\d+)$/.exec(host);
+  if (Number(tcp?.[2] ?? 0) > 65535) throw badOption("host", host, "a port up to 65535");
   const ip = tcp?.[1] ?? "";
   if (ip === "localhost" || ip === "[::1]" || ip.startsWith("127.")) return;
   throw new ClusterError(
@@ -203,7 +218,8 @@ function checkHost(host: string): void {
 
 function metricsAddressOf(values: ReadonlyMap<string, RawValue>): string {
   const address = textOf(values, "metrics-addr", "");
-  if (address === "" || /^(\[[^\]]+\]|[^:\s]+):\d{1,5}$/.test(address)) return address;
+  const port = /^(?:\[[^\]]+\]|[^:\s]+):(\d{1,5})$/.exec(address)?.[1];
+  if (address === "" || Number(port ?? Number.NaN) <= 65535) return address;
   throw badOption("metrics-addr", address, "a host:port address");
 }
 
@@ -216,7 +232,17 @@ function checkBridge(text: string): void {
 }
 
 function addressPoolsOf(values: ReadonlyMap<string, RawValue>): readonly AddressPool[] {
-  const pools = listOf(values, "default-address-pool").map(parseAddressPool);
+  const pools = listOf(values, "default-address-pool").map((text) => {
+    try {
+      return parseAddressPool(text);
+    } catch (error) {
+      throw badOption(
+        "default-address-pool",
+        text,
+        `a pool such as base=172.80.0.0/16,size=24 (${errorMessage(error)})`,
+      );
+    }
+  });
   return pools.length === 0 ? defaultAddressPools : pools;
 }
 
@@ -227,16 +253,16 @@ function folderOf(values: ReadonlyMap<string, RawValue>, name: string, fallback:
   return path;
 }
 
-function badOption(name: string, text: string, wanted: string): ClusterError {
-  return new ClusterError("INVALID_ARGUMENT", `option --${name}: "${text}" is not ${wanted}`);
-}
-
-function parseLabel(text: string): [string, string] {
-  const at = text.indexOf("=");
-  if (at <= 0) {
-    throw new ClusterError("INVALID_ARGUMENT", `option --label: "${text}" is not key=value`);
+// What is ignored is read all the same: a slip in it is most likely one in what is not.
+function checkIgnored(values: ReadonlyMap<string, RawValue>): void {
+  for (const { name, kind } of ignoredFlags) {
+    const value = values.get(name);
+    if (value === undefined) continue;
+    if (kind === "bool") isOn(values, name);
+    if (kind === "int" && !/^-?\d+$/.test(String(value))) {
+      throw badOption(name, String(value), "a whole number");
+    }
   }
-  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function textOf(values: ReadonlyMap<string, RawValue>, name: string, fallback: string): string {

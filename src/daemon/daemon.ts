@@ -2,7 +2,7 @@ import { chownSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { writeFileAtomic } from "../base/atomic-file.ts";
 import { systemClock } from "../base/clock.ts";
-import { ClusterError } from "../base/errors.ts";
+import { ClusterError, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import { splitHostPort } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
@@ -151,9 +151,12 @@ export class Daemon {
     this.#log.info({}, "stopped");
   }
 
-  async #listen(text: string): Promise<void> {
-    const address = listenAddress(text);
-    await this.#rest.listen(address);
+  async #listen(host: string): Promise<void> {
+    const address = listenAddress(host);
+    await this.#rest.listen(address).catch((error: unknown) => {
+      const text = `option --host: cannot listen at ${host}: ${errorMessage(error)}`;
+      throw new ClusterError("FAILED_PRECONDITION", text, { cause: error });
+    });
     if (address.kind === "unix" && this.#config.socketGroup !== "") {
       chownSync(address.path, 0, groupId(this.#config.socketGroup));
     }
@@ -174,7 +177,10 @@ async function claimPidFile(path: string): Promise<void> {
       `process ${other} of ${path} is still running; stop it or name another --pidfile`,
     );
   }
-  await writeFileAtomic(path, `${process.pid}\n`);
+  await writeFileAtomic(path, `${process.pid}\n`).catch((error: unknown) => {
+    const text = `option --pidfile: cannot write ${path}: ${errorMessage(error)}`;
+    throw new ClusterError("FAILED_PRECONDITION", text, { cause: error });
+  });
 }
 
 function groupId(name: string): number {

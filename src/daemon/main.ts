@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { pino } from "pino";
-import { errorMessage } from "../base/errors.ts";
+import { errorMessage, isClusterError } from "../base/errors.ts";
 import { collectOftenAndShortly } from "../base/heap.ts";
 import { type DaemonConfig, readConfig } from "./config.ts";
 import { Daemon } from "./daemon.ts";
@@ -20,7 +20,9 @@ async function main(): Promise<void> {
     return;
   }
   const daemon = await Daemon.start(config, log).catch((error: unknown) => {
-    log.fatal({ err: error }, "the daemon could not start");
+    // What the operator can mend says so by itself; of all else we want to know where it came from.
+    const err = isClusterError(error) ? error.message : error;
+    log.fatal({ err }, "the daemon could not start");
     process.stderr.write(`skepd: ${errorMessage(error)}\n`);
     process.exit(1);
   });

@@ -140,6 +140,48 @@ describe("the daemon's configuration", () => {
       want: /--host: "ftp:\/\/x" is neither/,
     },
     {
+      name: "a socket whose path is too long",
+      argv: ["-H", `unix:///${"a".repeat(120)}`],
+      want: /--host: .* is not a path of at most 107 bytes/,
+    },
+    {
+      name: "a port that there cannot be",
+      argv: ["-H", "tcp://127.0.0.1:99999"],
+      want: /--host: "tcp:\/\/127\.0\.0\.1:99999" is not a port up to 65535/,
+    },
+    {
+      name: "a metrics port that there cannot be",
+      argv: ["--metrics-addr", "127.0.0.1:99999"],
+      want: /--metrics-addr: "127\.0\.0\.1:99999" is not a host:port/,
+    },
+    {
+      name: "a log format",
+      argv: ["--log-format", "xml"],
+      want: /--log-format: "xml" is not text/,
+    },
+    {
+      name: "two values of a label",
+      argv: ["--label", "a=1", "--label", "a=2"],
+      want: /--label: "a=2" is not the same as a=1: give one/,
+    },
+    ...["", "a b", "10.0.0.0/33", "host/8"].map((text) => ({
+      name: `the insecure registry "${text}"`,
+      argv: ["--insecure-registry", text],
+      want: /--insecure-registry: ".*" is not host, host:port or a subnet/,
+    })),
+    ...["", "/", "skep", "/a/../b", "/a b"].map((text) => ({
+      name: `the cgroup "${text}"`,
+      argv: ["--cgroup-parent", text],
+      want: /--cgroup-parent: ".*" is not an absolute path/,
+    })),
+    ...["x", "base=x,size=24", "base=10.0.0.0/16,size=99"].map((text) => ({
+      name: `the pool ${text}`,
+      argv: ["--default-address-pool", text],
+      want: /--default-address-pool: ".*" is not a pool such as base=/,
+    })),
+    { name: "a number that is ignored", argv: ["--mtu", "x"], want: /--mtu: "x" is not a whole/ },
+    { name: "a switch that is ignored", argv: ["--icc=x"], want: /--icc: "x" is not true or/ },
+    {
       name: "a host for everyone",
       argv: ["-H", "tcp://0.0.0.0:2375"],
       want: /--host: .*use a unix/,
