@@ -8,7 +8,8 @@ import { messageCodec } from "../rpc/load-proto.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import { objectCodecs } from "./object-codecs.ts";
 import type { InputOf, ObjectOf, TableName } from "./objects.ts";
-import { bytesField, FieldReader } from "./wire.ts";
+import { readTask, writeTask } from "./task-codec.ts";
+import { bytesField, FieldReader, FieldWriter } from "./wire.ts";
 
 const specField = 3; // Task.spec
 const specCodec = messageCodec<TaskSpecInput, TaskSpec>("TaskSpec");
@@ -27,6 +28,7 @@ interface KnownSpec {
  * it takes to read them. Decoded tasks with equal specs share one.
  */
 export class SharingCodec {
+  readonly #writer = new FieldWriter();
   /** Encoded specs, by the frozen object. */
   readonly #encoded = new Map<TaskSpec, Buffer>();
   /** Decoded specs, by the checksum of their bytes. */
@@ -61,6 +63,10 @@ export class SharingCodec {
 
   #encodeTask(task: TaskInput): Buffer {
     const { spec } = task;
+    if (isStored(task)) {
+      writeTask(this.#writer, task, task.spec === null ? undefined : this.#bytesOf(task.spec));
+      return this.#writer.take();
+    }
     // One that may change yet is not remembered.
     if (!spec || !Object.isFrozen(spec)) return objectCodecs.task.encode(task);
     const rest = objectCodecs.task.encode({ ...task, spec: null });
@@ -68,13 +74,9 @@ export class SharingCodec {
   }
 
   #decodeTask(bytes: Uint8Array): Task {
-    const at = specRange(bytes);
-    if (at === undefined) return compactTask(objectCodecs.task.decode(bytes));
-    const spec = this.#specOf(bytes.subarray(at.start, at.end));
-    const before = bytes.subarray(0, at.tagStart);
-    const behind = bytes.subarray(at.end);
-    const rest = behind.length === 0 ? before : Buffer.concat([before, behind]);
-    return compactTask(objectCodecs.task.decode(rest), spec);
+    return readTask(new FieldReader(bytes), (start, end) =>
+      this.#specOf(bytes.subarray(start, end)),
+    );
   }
 
   #bytesOf(spec: TaskSpec): Buffer {
@@ -103,18 +105,9 @@ function remember<K, V>(known: Map<K, V>, key: K, value: V): void {
   known.set(key, value);
 }
 
-/** Where the spec stands; undefined when there is none, or parts of it to be merged, which nobody here writes. */
-function specRange(
-  bytes: Uint8Array,
-): { readonly tagStart: number; readonly start: number; readonly end: number } | undefined {
-  const reader = new FieldReader(bytes);
-  let found: { tagStart: number; start: number; end: number } | undefined;
-  while (reader.next()) {
-    if (reader.field !== specField) continue;
-    if (found !== undefined || !reader.isLengthDelimited) return undefined;
-    found = { tagStart: reader.tagStart, start: reader.start, end: reader.end };
-  }
-  return found;
+/** What is frozen is of a table, or was: in its full form. */
+function isStored(task: TaskInput): task is Task {
+  return Object.isFrozen(task) && task.moving !== undefined;
 }
 
 /**

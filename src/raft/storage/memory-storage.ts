@@ -1,6 +1,7 @@
 import { assert, must } from "../../base/assert.ts";
 import type { Storage } from "../core/storage.ts";
 import type { ConfState, Entry, HardState, SnapshotMetadata } from "../core/types.ts";
+import { CompactMemory } from "./compact-memory.ts";
 import type { LoadedLog, LogPosition } from "./raft-storage.ts";
 
 /**
@@ -9,6 +10,7 @@ import type { LoadedLog, LogPosition } from "./raft-storage.ts";
  */
 export class MemoryStorage implements Storage {
   readonly #initial: { readonly hardState: HardState; readonly confState: ConfState };
+  readonly #memory = new CompactMemory();
   #truncated: LogPosition;
   #entries: Entry[];
   #bytes: number;
@@ -19,7 +21,7 @@ export class MemoryStorage implements Storage {
     const confState = snapshot?.confState ?? emptyConfState;
     this.#initial = { hardState: loaded.hardState, confState };
     this.#truncated = loaded.truncated;
-    this.#entries = [...loaded.entries];
+    this.#entries = loaded.entries.map((entry) => this.#kept(entry));
     this.#bytes = bytesOf(this.#entries);
     this.#snapshot = snapshot;
   }
@@ -72,8 +74,12 @@ export class MemoryStorage implements Storage {
     const keep = first.index - this.#truncated.index - 1;
     assert(keep >= 0 && keep <= this.#entries.length, `entry ${first.index} leaves a gap`);
     if (keep < this.#entries.length) this.#bytes -= bytesOf(this.#entries.splice(keep));
-    for (const entry of entries) this.#entries.push(entry);
+    for (const entry of entries) this.#entries.push(this.#kept(entry));
     this.#bytes += bytesOf(entries);
+  }
+
+  #kept(entry: Entry): Entry {
+    return { ...entry, data: this.#memory.copy(entry.data) };
   }
 
   /** An installed snapshot: the log goes on after it. */

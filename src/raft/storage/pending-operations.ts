@@ -1,3 +1,4 @@
+import { CompactMemory } from "./compact-memory.ts";
 import type { Operation } from "./segment-record.ts";
 
 /** Operations of one batch of the database: a large one would hold the event loop up. */
@@ -6,6 +7,7 @@ const batchOperationsMax = 500;
 /** What the database has yet to be told: of each key only the newest. */
 export class PendingOperations {
   readonly #batchMax: number;
+  readonly #memory = new CompactMemory();
   #operations = new Map<string, Operation>();
   #records = 0;
   #bytes = 0;
@@ -29,8 +31,14 @@ export class PendingOperations {
     for (const operation of operations) {
       const name = operation.key.toString("latin1");
       this.#operations.delete(name); // so that it comes last
-      this.#operations.set(name, operation);
-      if (operation.type === "put") this.#bytes += operation.value.length;
+      const key = this.#memory.copy(operation.key);
+      if (operation.type === "del") {
+        this.#operations.set(name, { type: "del", key });
+        continue;
+      }
+      const value = this.#memory.copy(operation.value);
+      this.#operations.set(name, { type: "put", key, value });
+      this.#bytes += value.length;
     }
   }
 
