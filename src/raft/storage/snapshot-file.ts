@@ -3,6 +3,7 @@ import { crc32 } from "node:zlib";
 import { ClusterError } from "../../base/errors.ts";
 import { sealOverheadBytes } from "./data-keys.ts";
 import type { Seal } from "./seal.ts";
+import { WriteBack } from "./write-back.ts";
 
 // Format 2: magic, then frames of length u32 and sealed bytes; the length's highest bit marks the last frame,
 // which holds nothing. The first one holds the metadata. A frame's context is the file's name, its number, and
@@ -13,19 +14,18 @@ const plainMagic = Buffer.from("SKSNAP01");
 const lastBit = 0x8000_0000;
 const frameBytesMax = 64 * 1024 * 1024;
 const readBytes = 1024 * 1024;
-/** Synced piece by piece: one sync of 100 MB at the end holds up those of the log for 70 to 110 ms; docs/benchmarks.md, "Large state". */
-const syncBytes = 512 * 1024;
 
 /** Writes the frames of one file. */
 export class SnapshotFileWriter {
   readonly #file: FileHandle;
   readonly #name: string;
   readonly #seal: Seal;
+  readonly #writeBack: WriteBack;
   #count = 0;
-  #unsyncedBytes = 0;
 
   constructor(file: FileHandle, name: string, seal: Seal) {
     this.#file = file;
+    this.#writeBack = new WriteBack(file);
     this.#name = name;
     this.#seal = seal;
   }
@@ -49,10 +49,7 @@ export class SnapshotFileWriter {
     const header = Buffer.alloc(4);
     header.writeUInt32BE(sealed.length + (isLast ? lastBit : 0));
     await writeAll(this.#file, [header, sealed]);
-    this.#unsyncedBytes += sealed.length;
-    if (this.#unsyncedBytes < syncBytes) return;
-    this.#unsyncedBytes = 0;
-    await this.#file.datasync();
+    await this.#writeBack.grew(header.length + sealed.length);
   }
 }
 

@@ -20,9 +20,9 @@ export interface WriteAheadOptions {
 }
 
 const segmentBytesDefault = 2 * 1024 * 1024;
-/** The database is told of so much at a time: seldom enough to cost little, and a full disk is noticed soon. */
-const pendingRecordsMax = 128;
-const pendingBytesMax = 256 * 1024;
+/** The database is told of so much at a time: its sync holds the next writes up, so seldom; and a full disk is noticed soon. */
+const pendingRecordsMax = 480;
+const pendingBytesMax = 1024 * 1024;
 
 /**
  * The newest writes in front of the log's database. A write is durable, as one record of a preallocated segment, before the next one
