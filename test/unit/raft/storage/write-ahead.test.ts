@@ -124,7 +124,7 @@ describe("writes ahead of the log's database", () => {
     };
     const ahead = await WriteAhead.open(folder, broken, { segmentBytes, files: disk.files });
     const writes = async () => {
-      for (let number = 1; number <= 200; number += 1) {
+      for (let number = 1; number <= 600; number += 1) {
         await ahead.batch([numbered(number)], number);
         await setImmediate();
       }
