@@ -65,13 +65,13 @@ describe("writes ahead of the log's database", () => {
 
   it("reach it together, and not only when a segment is full", async () => {
     const disk = new LossyDisk(seededRandom(1));
-    const ahead = await open(disk, 64 * 1024);
-    for (let number = 1; number <= 500; number += 1) {
+    const ahead = await open(disk, 1024 * 1024);
+    for (let number = 1; number <= 1_600; number += 1) {
       await ahead.batch([put("k", 10), numbered(number)], number);
       await setImmediate();
     }
     assert.ok(disk.batches >= 3 && disk.batches <= 6, `${disk.batches} batches`);
-    assert.ok(numberOf(disk.database) > 340);
+    assert.ok(numberOf(disk.database) > 1_100);
   });
 
   it("may be larger than a segment, which does not stay so large", async () => {
