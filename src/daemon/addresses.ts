@@ -16,7 +16,7 @@ export function chooseAdvertiseAddress(
   interfaces: Interfaces,
   ignored: (name: string) => boolean = () => false,
 ): { ip: string; port: number } {
-  if (wanted !== "") return resolveAddress(wanted, interfaces, "advertise");
+  if (wanted !== "") return reachable(wanted, interfaces, "advertise");
   const found = Object.entries(interfaces).flatMap(([name, entries]) =>
     ignored(name) ? [] : usable(entries).map(({ address }) => ({ name, address })),
   );
@@ -71,7 +71,7 @@ export function chooseAddresses(
   const advertised = chooseAdvertiseAddress(wanted.advertise || own, interfaces, isOwnLink);
   const port = /:\d+$/.test(wanted.advertise) ? advertised.port : listening.port;
   const dataPathAddress =
-    wanted.dataPath === "" ? advertised.ip : chooseAdvertiseAddress(wanted.dataPath, interfaces).ip;
+    wanted.dataPath === "" ? advertised.ip : reachable(wanted.dataPath, interfaces, "data path").ip;
   return {
     listenAddress: `${listening.ip}:${listening.port}`,
     advertiseAddress: `${advertised.ip}:${port}`,
@@ -100,13 +100,22 @@ function resolveAddress(
   }
   if (isIP(host) !== 0) return { ip: host, port };
   const [first] = usable(interfaces[host]);
-  if (first === undefined) {
-    throw new ClusterError(
-      "INVALID_ARGUMENT",
-      `${what} address "${text}" must be a non-zero IP address or network interface (with optional port number)`,
-    );
-  }
+  if (first === undefined) throw noAddress(text, what);
   return { ip: first.address, port };
+}
+
+// Others are told of it: it cannot be "all addresses".
+function reachable(text: string, interfaces: Interfaces, what: string) {
+  const address = resolveAddress(text, interfaces, what);
+  if (["0.0.0.0", "::"].includes(address.ip)) throw noAddress(text, what);
+  return address;
+}
+
+function noAddress(text: string, what: string): ClusterError {
+  return new ClusterError(
+    "INVALID_ARGUMENT",
+    `${what} address "${text}" must be a non-zero IP address or network interface (with optional port number)`,
+  );
 }
 
 function usable(entries: readonly NetworkInterfaceInfo[] | undefined): NetworkInterfaceInfo[] {

@@ -1,6 +1,13 @@
 import { isIPv4 } from "node:net";
 import { errorMessage } from "../../base/errors.ts";
-import { parseSubnet, type Subnet, subnetContains, subnetsOverlap } from "../../base/ip.ts";
+import {
+  formatSubnet,
+  numberToIp,
+  parseSubnet,
+  type Subnet,
+  subnetContains,
+  subnetsOverlap,
+} from "../../base/ip.ts";
 import type { IpamConfig } from "../../gen/skep/IpamConfig.ts";
 import type { NetworkSpec } from "../../gen/skep/NetworkSpec.ts";
 import { checkDnsName } from "./annotations.ts";
@@ -25,6 +32,7 @@ export function validateNetworkSpec(spec: NetworkSpec): void {
       "overlay networks are not encrypted: leave it out",
     );
   }
+  checkNumbers(spec.driver?.options ?? {});
   if (spec.ipv6Enabled) throw unimplemented("network ipv6", "overlay networks have IPv4 only");
   if (spec.ingress && (spec.attachable || spec.internal)) {
     throw invalid("ingress", "the ingress network is neither attachable nor internal");
@@ -44,6 +52,24 @@ export function validateNetworkSpec(spec: NetworkSpec): void {
   }
 }
 
+/** What the options of Docker's overlay driver hold: the least and the most (the MTU IPv4 hosts must have; VXLAN's 24 bits). */
+const numberOptions: Readonly<Record<string, readonly [min: number, max: number]>> = {
+  "com.docker.network.driver.mtu": [576, 65_535],
+  "com.docker.network.driver.overlay.vxlanid_list": [1, 0xff_ff_ff],
+};
+
+function checkNumbers(options: Readonly<Record<string, string>>): void {
+  for (const [name, [min, max]] of Object.entries(numberOptions)) {
+    for (const text of options[name]?.split(",") ?? []) {
+      if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) continue;
+      throw invalid(`network opt ${name}`, `"${text}" is not a whole number from ${min} to ${max}`);
+    }
+  }
+}
+
+/** Not for hosts of one's own: "this network", loopback, and from multicast on (RFC 6890). */
+const reservedRanges = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].map(parseSubnet);
+
 function checkIpamConfig(config: IpamConfig): Subnet | undefined {
   if (config.subnet === "") {
     if (config.gateway !== "" || config.range !== "") {
@@ -54,6 +80,15 @@ function checkIpamConfig(config: IpamConfig): Subnet | undefined {
   const subnet = readSubnet("subnet", config.subnet);
   if (subnet.prefix > prefixMax) {
     throw invalid(`subnet ${config.subnet}`, `it is too small: give a /${prefixMax} or larger`);
+  }
+  if (config.subnet !== formatSubnet(subnet)) {
+    throw invalid(`subnet ${config.subnet}`, `it begins elsewhere: write ${formatSubnet(subnet)}`);
+  }
+  if (reservedRanges.some((range) => subnetsOverlap(range, subnet))) {
+    throw invalid(
+      `subnet ${config.subnet}`,
+      "no host can have these addresses: use a private range",
+    );
   }
   if (config.range !== "") {
     const range = readSubnet("ip-range", config.range);
@@ -67,6 +102,13 @@ function checkIpamConfig(config: IpamConfig): Subnet | undefined {
     if (!isIPv4(address) || !subnetContains(subnet, address)) {
       throw invalid(`${name} ${address}`, `it is not an address within ${config.subnet}`);
     }
+  }
+  const ends = [subnet.base, subnet.base + subnet.size - 1].map(numberToIp);
+  if (ends.includes(config.gateway)) {
+    throw invalid(
+      `gateway ${config.gateway}`,
+      `it is the first or last address of ${config.subnet}, which no host can have`,
+    );
   }
   return subnet;
 }

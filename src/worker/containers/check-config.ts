@@ -1,13 +1,32 @@
+import { isIPv4 } from "node:net";
 import { ClusterError } from "../../base/errors.ts";
+import { capabilityNames } from "../../model/capability-names.ts";
 import { signalNumber } from "../../model/signal.ts";
 import type { ContainerConfig, ContainerLimits } from "./container-config.ts";
 
 const minimumMemoryBytes = 6 * 1024 * 1024;
+/** What the kernel takes for a cgroup's pids.max (PID_MAX_LIMIT). */
+const pidsMax = 4_194_304;
+/** sethostname(2). */
+const hostnameMax = 64;
 
 /** Pure: refuses what cannot be meant, on a host with that many processors. INVALID_ARGUMENT in Docker's words. */
 export function checkConfig(asked: ContainerConfig, cpuCount: number): void {
   checkLimits(asked.limits, cpuCount);
   checkRestartPolicy(asked.restart);
+  checkCapabilities("CapAdd", asked.capabilityAdd);
+  checkCapabilities("CapDrop", asked.capabilityDrop);
+  for (const path of Object.keys(asked.tmpfs)) {
+    if (!path.startsWith("/")) {
+      throw invalid(`invalid mount path: '${path}' mount path must be absolute`);
+    }
+  }
+  for (const { ip } of asked.endpoints) {
+    if (ip !== "" && !isIPv4(ip)) throw invalid(`invalid IPv4 address: ${ip}`);
+  }
+  if (asked.hostname.length > hostnameMax) {
+    throw invalid(`invalid hostname: it is longer than ${hostnameMax} characters`);
+  }
   if (asked.autoRemove && asked.restart.name !== "no") {
     throw invalid("can't create 'AutoRemove' container with restart policy");
   }
@@ -23,9 +42,16 @@ export function checkConfig(asked: ContainerConfig, cpuCount: number): void {
 
 /** Pure: the part of `checkConfig` that an update may change. INVALID_ARGUMENT. */
 export function checkLimits(limits: ContainerLimits, cpuCount: number): void {
-  const { memoryBytes, memorySwapBytes, nanoCpus, cpuPeriodUs, cpuQuotaUs, cpusetCpus } = limits;
+  const { memoryBytes, memoryReservationBytes, memorySwapBytes, pids } = limits;
+  const { nanoCpus, cpuPeriodUs, cpuQuotaUs, cpusetCpus } = limits;
   if (memoryBytes > 0 && memoryBytes < minimumMemoryBytes) {
     throw invalid("Minimum memory limit allowed is 6MB");
+  }
+  if (memoryReservationBytes > 0 && memoryReservationBytes < minimumMemoryBytes) {
+    throw invalid("Minimum memory reservation allowed is 6MB");
+  }
+  if (memoryBytes > 0 && memoryReservationBytes > memoryBytes) {
+    throw invalid("Minimum memory limit can not be less than memory reservation limit, see usage");
   }
   if (memorySwapBytes > 0 && memoryBytes === 0) {
     throw invalid("You should always set the Memory limit when using Memoryswap limit");
@@ -41,7 +67,25 @@ export function checkLimits(limits: ContainerLimits, cpuCount: number): void {
       `range of CPUs is from 0.01 to ${cpuCount}.00, as there are only ${cpuCount} CPUs available`,
     );
   }
+  if (cpuPeriodUs > 0 && (cpuPeriodUs < 1_000 || cpuPeriodUs > 1_000_000)) {
+    throw invalid(
+      "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)",
+    );
+  }
+  if (cpuQuotaUs > 0 && cpuQuotaUs < 1_000) {
+    throw invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)");
+  }
+  if (pids > pidsMax) throw invalid(`Invalid value ${pids} for pids limit: ${pidsMax} at most`);
   checkCpuset(cpusetCpus, cpuCount);
+}
+
+function checkCapabilities(field: "CapAdd" | "CapDrop", names: readonly string[]): void {
+  for (const text of names) {
+    const upper = text.toUpperCase();
+    const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+    if (upper === "ALL" || capabilityNames.includes(name)) continue;
+    throw invalid(`invalid ${field}: unknown capability: "${name}"`);
+  }
 }
 
 /** Pure: INVALID_ARGUMENT for a count of retries that its policy has no use for. */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isClusterError } from "../../../src/base/errors.ts";
 import {
+  chooseAddresses,
   chooseAdvertiseAddress,
   chooseListenAddress,
   type Interfaces,
@@ -61,6 +62,12 @@ describe("the address to advertise", () => {
     },
     { name: "an unknown interface", wanted: "eth9", interfaces: one, want: /"eth9" must be/ },
     { name: "a port out of range", wanted: "192.0.2.5:70000", interfaces: one, want: /invalid/ },
+    {
+      name: "all addresses",
+      wanted: "0.0.0.0",
+      interfaces: one,
+      want: /"0.0.0.0" must be a non-zero/,
+    },
     { name: "nonsense", wanted: "a:b:c", interfaces: one, want: /invalid advertise address/ },
   ];
   for (const { name, wanted, interfaces, want } of bad) {
@@ -71,6 +78,11 @@ describe("the address to advertise", () => {
       );
     });
   }
+
+  it("names the data path's address by its own name", () => {
+    const wanted = { advertise: "", listen: "", dataPath: "eth9" };
+    assert.throws(() => chooseAddresses(wanted, one), /^.*data path address "eth9" must be/);
+  });
 
   it("listens on all addresses by default", () => {
     assert.deepEqual(chooseListenAddress("", one), { ip: "0.0.0.0", port: 2377 });

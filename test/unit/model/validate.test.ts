@@ -327,6 +327,32 @@ describe("other specs", () => {
       given: pools(0, "10.0.0.0/16", "10.0.128.0/17"),
       want: /default-addr-pool 10\.0\.128\.0\/17: it overlaps/,
     },
+    {
+      name: "a subnet that begins elsewhere",
+      given: subnets({ subnet: "10.0.0.5/24" }),
+      want: /^subnet 10\.0\.0\.5\/24: it begins elsewhere: write 10\.0\.0\.0\/24$/,
+    },
+    ...["0.0.0.0/0", "127.0.0.0/8", "224.0.0.0/8"].map((subnet) => ({
+      name: `the subnet ${subnet}`,
+      given: subnets({ subnet }),
+      want: /no host can have these addresses/,
+    })),
+    ...["10.0.0.0", "10.0.0.255"].map((gateway) => ({
+      name: `the gateway ${gateway}`,
+      given: subnets({ subnet: "10.0.0.0/24", gateway }),
+      want: /^gateway .*: it is the first or last address of 10\.0\.0\.0\/24/,
+    })),
+    ...["mtu=x", "mtu=10", "overlay.vxlanid_list=0", "overlay.vxlanid_list=4097,99999999"].map(
+      (text) => {
+        const [name = "", value = ""] = text.split("=");
+        const options = { [`com.docker.network.driver.${name}`]: value };
+        return {
+          name: `the option ${text}`,
+          given: network({ driver: { name: "overlay", options } }),
+          want: /^network opt com\.docker\.network\.driver\..*: ".*" is not a whole number from/,
+        };
+      },
+    ),
     { name: "network", given: network({ driver: { name: "overlay" } }), want: /^$/ },
     {
       name: "network driver",

@@ -147,6 +147,51 @@ describe("the image's part of a container", () => {
       given: { healthcheck: { ...noTimes, test: ["CMD", "x"], intervalMs: 0.001 } },
       want: /Interval in Healthcheck cannot be less than 1ms/,
     },
+    {
+      name: "more memory set apart than there may be",
+      given: { limits: { ...limits, memoryBytes: 1e7, memoryReservationBytes: 2e7 } },
+      want: /limit can not be less than memory reservation/,
+    },
+    {
+      name: "too little memory set apart",
+      given: { limits: { ...limits, memoryReservationBytes: 1e3 } },
+      want: /memory reservation allowed is 6MB/,
+    },
+    {
+      name: "a period too short",
+      given: { limits: { ...limits, cpuPeriodUs: 5 } },
+      want: /cfs period can not be less than 1ms/,
+    },
+    {
+      name: "a quota too small",
+      given: { limits: { ...limits, cpuQuotaUs: 1 } },
+      want: /cfs quota can not be less than 1ms/,
+    },
+    {
+      name: "more processes than there can be",
+      given: { limits: { ...limits, pids: 99_999_999_999 } },
+      want: /pids limit: 4194304 at most/,
+    },
+    {
+      name: "a capability that is none",
+      given: { capabilityAdd: ["FLY"] },
+      want: /invalid CapAdd: unknown capability: "CAP_FLY"/,
+    },
+    {
+      name: "a capability to drop that is none",
+      given: { capabilityDrop: ["cap_fly"] },
+      want: /invalid CapDrop: unknown capability: "CAP_FLY"/,
+    },
+    {
+      name: "a relative tmpfs",
+      given: { tmpfs: { rel: "" } },
+      want: /'rel' mount path must be abs/,
+    },
+    {
+      name: "a host name that is too long",
+      given: { hostname: "a".repeat(65) },
+      want: /hostname: it is longer than 64 characters/,
+    },
     { name: "a host without an address", given: { extraHosts: ["db"] }, want: /add-host/ },
   ];
   for (const { name, given, want } of refused) {
