@@ -2,6 +2,8 @@
 const blockBytes = 64 * 1024;
 /** What is longer lies alone. */
 const sharedBytesMax = 16 * 1024;
+/** The memory around them may be so much larger. */
+const strayShareMax = 1.1;
 
 /**
  * Copies of bytes that stay for a while, one behind the other. What they come with is a part of something larger: of the 8 KiB that Node allots
@@ -13,10 +15,13 @@ export class CompactMemory {
   #block: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  /** A copy; no memory is taken for nothing. */
+  /** A copy, or the bytes themselves where they are many and nearly all of their memory; they must not be changed any more. */
   copy(bytes: Uint8Array): Buffer {
     const { length } = bytes;
     if (length > sharedBytesMax) {
+      const { buffer, byteOffset } = bytes;
+      if (buffer.byteLength <= length * strayShareMax)
+        return Buffer.from(buffer, byteOffset, length);
       const alone = Buffer.allocUnsafeSlow(length);
       alone.set(bytes);
       return alone;

@@ -18,6 +18,16 @@ describe("compact memory", () => {
     });
   }
 
+  it("takes much as it is, unless it is a part of more", () => {
+    const memory = new CompactMemory();
+    const whole = Buffer.allocUnsafeSlow(100_000);
+    assert.equal(memory.copy(whole).buffer, whole.buffer);
+    assert.deepEqual(memory.copy(whole.subarray(50, 99_950)), whole.subarray(50, 99_950));
+    const half = memory.copy(whole.subarray(50_000));
+    assert.deepEqual(half, whole.subarray(50_000));
+    assert.notEqual(half.buffer, whole.buffer);
+  });
+
   it("keeps nothing of what the bytes were a part of", () => {
     const memory = new CompactMemory();
     const blocks = new Set<ArrayBufferLike>();
