@@ -34,7 +34,8 @@ export const reasons: readonly { readonly command: RegExp; readonly why: string 
     command: /^run .*--privileged/,
     why: "Docker Engine asks for every capability of the kernel, and the host of this run had not all; ours gives those that there are",
   },
-  { command: /^(run|ps|update) /, why: names },
+  { command: /^(run|create|ps|update) /, why: names },
+  { command: /^(service|node|image|volume) .*--filter /, why: names },
   {
     command: /^events .*nonsense/,
     why: "Docker Engine passes over a filter that it does not know; ours refuses it",

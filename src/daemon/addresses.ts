@@ -92,7 +92,8 @@ function resolveAddress(
   const match = /^(?:\[(.+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text);
   const host = match?.[1] ?? match?.[2] ?? "";
   const port = match?.[3] === undefined ? defaultSwarmPort : Number(match[3]);
-  if (match === null || port > 65_535) {
+  // Others could not be told a port that the system chooses.
+  if (match === null || port < 1 || port > 65_535) {
     throw new ClusterError(
       "INVALID_ARGUMENT",
       `invalid ${what} address "${text}": it must be an IP address or interface, with an optional port`,

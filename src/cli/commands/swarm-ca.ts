@@ -125,13 +125,19 @@ async function parseExternalCa(text: string): Promise<ExternalCaJson> {
   for (const [key, value] of parseEntries(text)) {
     if (key === "protocol") found.Protocol = value.toLowerCase();
     else if (key === "url") found.URL = value;
-    else if (key === "cacert") found.CACert = await readFlagFile("--external-ca cacert", value);
+    else if (key === "cacert") found.CACert = await readCertificate(value);
     else if (key !== "" && text.includes("=")) found.Options = { ...found.Options, [key]: value };
     else throw invalid("--external-ca", text, wanted);
   }
   if (found.Protocol !== "cfssl") throw invalid("--external-ca", text, wanted);
   if (!found.URL.startsWith("https://")) throw invalid("--external-ca", text, wanted);
   return found;
+}
+
+async function readCertificate(path: string): Promise<string> {
+  const text = await readFlagFile("--external-ca cacert", path);
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw invalid("--external-ca cacert", path, "a file with a certificate in PEM");
 }
 
 function showRoot(session: Session, { TLSInfo }: SwarmJson): void {

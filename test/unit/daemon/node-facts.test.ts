@@ -68,6 +68,7 @@ describe("the address to advertise", () => {
       interfaces: one,
       want: /"0.0.0.0" must be a non-zero/,
     },
+    { name: "no port", wanted: "192.0.2.5:0", interfaces: one, want: /invalid advertise address/ },
     { name: "nonsense", wanted: "a:b:c", interfaces: one, want: /invalid advertise address/ },
   ];
   for (const { name, wanted, interfaces, want } of bad) {

@@ -54,6 +54,7 @@ const settings: BadFlagTable = {
     bad("--external-ca", "protocol=acme,url=https://x", externalCa),
     bad("--external-ca", "protocol=cfssl,url=http://x", externalCa),
     bad("--external-ca", "protocol=cfssl,url=https://x,cacert=/does/not/exist", file),
+    bad("--external-ca", "protocol=cfssl,url=https://x,cacert=/dev/null", "a certificate in PEM"),
   ],
 };
 
