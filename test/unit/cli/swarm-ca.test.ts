@@ -12,11 +12,12 @@ import type { NodeJson } from "../../../src/rest/wire/node.ts";
 import type { SwarmSpecJson } from "../../../src/rest/wire/swarm.ts";
 
 describe("skep swarm ca: flags", () => {
+  const pem = "-----BEGIN CERTIFICATE-----\nCERT\n-----END CERTIFICATE-----\n";
   let folder: string;
   const file = (name: string) => join(folder, name);
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "skep-ca-"));
-    writeFileSync(file("cert"), "CERT");
+    writeFileSync(file("cert"), pem);
     writeFileSync(file("key"), "KEY");
   });
   after(() => rmSync(folder, { recursive: true }));
@@ -26,7 +27,7 @@ describe("skep swarm ca: flags", () => {
     {
       name: "a root with its key",
       given: () => ({ caCert: file("cert"), caKey: file("key") }),
-      want: { SigningCACert: "CERT", SigningCAKey: "KEY" },
+      want: { SigningCACert: pem, SigningCAKey: "KEY" },
     },
     {
       name: "a life",
@@ -40,14 +41,14 @@ describe("skep swarm ca: flags", () => {
         externalCa: [`Protocol=CFSSL,url=https://ca:8888/sign,cacert=${file("cert")},label=x`],
       }),
       want: {
-        SigningCACert: "CERT",
+        SigningCACert: pem,
         SigningCAKey: "",
         ExternalCAs: [
           {
             Protocol: "cfssl",
             URL: "https://ca:8888/sign",
             Options: { label: "x" },
-            CACert: "CERT",
+            CACert: pem,
           },
         ],
       },
