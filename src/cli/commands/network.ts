@@ -74,6 +74,7 @@ export function addNetworkCommands(program: Command, open: OpenSession): void {
       const session = open();
       const subnets = options.subnet ?? [];
       if (options.driver === "") throw invalid("--driver", "", "overlay or bridge, or left out");
+      if (subnets.includes("")) throw invalid("--subnet", "", "as 10.1.0.0/24, or left out");
       checkSubnetOf("--gateway", options.gateway, subnets);
       checkSubnetOf("--ip-range", options.ipRange, subnets);
       checkAddresses(options.auxAddress, subnets);

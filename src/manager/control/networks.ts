@@ -1,10 +1,14 @@
 import { ClusterError } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
+import { parseSubnet, subnetsOverlap } from "../../base/ip.ts";
+import type { IpamOptions } from "../../gen/skep/IpamOptions.ts";
 import type { Network } from "../../gen/skep/Network.ts";
+import type { NetworkSpec } from "../../gen/skep/NetworkSpec.ts";
 import type { Task } from "../../gen/skep/Task.ts";
 import { isAttachment } from "../../model/attachment.ts";
 import { atLeast, isTerminal } from "../../model/task-state.ts";
 import { validateNetworkSpec } from "../../model/validate/network.ts";
+import { invalid } from "../../model/validate/refuse.ts";
 import type { StoreView } from "../../store/store-view.ts";
 import { nameConflict } from "./file-objects.ts";
 import { matchesAnnotated } from "./filters.ts";
@@ -40,6 +44,7 @@ export function networkMethods({ store, readBarrier, random }: ControlDeps): Net
         const name = wanted.annotations?.name ?? "";
         if (tx.byName("network", name) !== undefined) throw nameConflict("network", name);
         if (wanted.ingress) checkNoIngress(tx);
+        checkSubnetFree(tx, wanted);
         tx.create("network", { id, spec: wanted });
       });
       return { network: store.view().get("network", id) ?? null };
@@ -76,6 +81,24 @@ function checkNoIngress(view: StoreView): void {
       throw new ClusterError("ALREADY_EXISTS", `ingress network (${name}) is already present`);
     }
   }
+}
+
+// The allocator would refuse it too, but later, and to the tasks. A network that is leaving gives its addresses back soon.
+function checkSubnetFree(view: StoreView, wanted: NetworkSpec): void {
+  const text = subnetOf(wanted.ipam);
+  if (text === "") return;
+  const subnet = parseSubnet(text);
+  for (const network of view.all("network")) {
+    const other = subnetOf(network.ipam) || subnetOf(network.spec?.ipam);
+    if (isLeaving(network) || other === "") continue;
+    if (!subnetsOverlap(parseSubnet(other), subnet)) continue;
+    const name = network.spec?.annotations?.name ?? network.id;
+    throw invalid(`subnet ${text}`, `it overlaps with ${other} of network ${name}`);
+  }
+}
+
+function subnetOf(ipam: IpamOptions | null | undefined): string {
+  return ipam?.configs[0]?.subnet ?? "";
 }
 
 function checkUnused(view: StoreView, network: Network): void {

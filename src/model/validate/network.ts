@@ -41,14 +41,10 @@ export function validateNetworkSpec(spec: NetworkSpec): void {
   if (ipamDriver !== "" && ipamDriver !== "default") {
     throw unimplemented(`ipam-driver "${ipamDriver}"`, "leave it out");
   }
-  const subnets: Subnet[] = [];
-  for (const config of spec.ipam?.configs ?? []) {
-    const subnet = checkIpamConfig(config);
-    if (subnet === undefined) continue;
-    if (subnets.some((other) => subnetsOverlap(other, subnet))) {
-      throw invalid(`subnet ${config.subnet}`, "it overlaps with another subnet of this network");
-    }
-    subnets.push(subnet);
+  const [config, second] = spec.ipam?.configs ?? [];
+  if (config !== undefined) checkIpamConfig(config);
+  if (second !== undefined) {
+    throw unimplemented(`subnet ${second.subnet}`, "an overlay network has one: leave it out");
   }
 }
 
@@ -70,12 +66,12 @@ function checkNumbers(options: Readonly<Record<string, string>>): void {
 /** Not for hosts of one's own: "this network", loopback, and from multicast on (RFC 6890). */
 const reservedRanges = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].map(parseSubnet);
 
-function checkIpamConfig(config: IpamConfig): Subnet | undefined {
+function checkIpamConfig(config: IpamConfig): void {
   if (config.subnet === "") {
     if (config.gateway !== "" || config.range !== "") {
       throw invalid("subnet", "a gateway or ip-range needs the subnet it is in");
     }
-    return undefined;
+    return;
   }
   const subnet = readSubnet("subnet", config.subnet);
   if (subnet.prefix > prefixMax) {
@@ -110,7 +106,6 @@ function checkIpamConfig(config: IpamConfig): Subnet | undefined {
       `it is the first or last address of ${config.subnet}, which no host can have`,
     );
   }
-  return subnet;
 }
 
 function readSubnet(field: string, text: string): Subnet {

@@ -187,7 +187,10 @@ export const otherRows: Readonly<Record<string, OtherRows>> = {
         bad("--driver", "bridge2", "use bridge, or overlay", "daemon"),
         bad("--driver", "", "overlay or bridge"),
       ],
-      "--subnet": [bad("--subnet", "10.0.0.0/99", "10.0.0.0/99", "daemon")],
+      "--subnet": [
+        bad("--subnet", "10.0.0.0/99", "10.0.0.0/99", "daemon"),
+        bad("--subnet", "", "10.1.0.0/24"),
+      ],
       "--gateway": [
         bad("--gateway", "10.1.1.1", "a --subnet of its own"),
         {

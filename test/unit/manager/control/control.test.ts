@@ -338,6 +338,27 @@ describe("manager: control", () => {
       await control.createNetwork({ spec: network() });
     });
 
+    it("a subnet is of one network, and free again when that leaves", async () => {
+      const named = (name: string, subnet: string) => {
+        const configs = [{ subnet, range: "", gateway: "", reserved: {} }];
+        return network({ annotations: { name, labels: {} }, ipam: { driver: null, configs } });
+      };
+      memory.seed("network", aNetwork());
+      await refused(
+        control.createNetwork({ spec: named("other", "10.0.0.0/16") }),
+        "INVALID_ARGUMENT",
+        /^subnet 10\.0\.0\.0\/16: it overlaps with 10\.0\.1\.0\/24 of network backend$/,
+      );
+      await control.createNetwork({ spec: named("other", "10.0.2.0/24") });
+      await refused(
+        control.createNetwork({ spec: named("third", "10.0.2.128/25") }),
+        "INVALID_ARGUMENT",
+        /of network other$/,
+      );
+      await control.removeNetwork({ ref: "other" });
+      await control.createNetwork({ spec: named("third", "10.0.2.128/25") });
+    });
+
     it("names are unique, and there is one ingress network", async () => {
       await control.createNetwork({ spec: network({ ingress: true }) });
       await refused(
