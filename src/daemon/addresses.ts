@@ -9,7 +9,8 @@ export const defaultSwarmPort = 2377;
 
 /**
  * The address other nodes shall reach this one at. `wanted` is "", "ip", "interface", either with ":port".
- * INVALID_ARGUMENT when there is none, or several to choose from (Docker's texts).
+ * INVALID_ARGUMENT when there is none, or several to choose from (Docker's texts: by them its
+ * command line knows when to say what to do).
  */
 export function chooseAdvertiseAddress(
   wanted: string,
@@ -22,10 +23,7 @@ export function chooseAdvertiseAddress(
   );
   const [first, second] = found;
   if (first === undefined) {
-    throw new ClusterError(
-      "INVALID_ARGUMENT",
-      "could not find the system's IP address - specify one with --advertise-addr",
-    );
+    throw new ClusterError("INVALID_ARGUMENT", "could not find the system's IP address");
   }
   if (second !== undefined) {
     const list =
@@ -34,7 +32,7 @@ export function chooseAdvertiseAddress(
         : `on different interfaces (${first.address} on ${first.name} and ${second.address} on ${second.name})`;
     throw new ClusterError(
       "INVALID_ARGUMENT",
-      `could not choose an IP address to advertise since this system has multiple addresses ${list} - specify one with --advertise-addr`,
+      `could not choose an IP address to advertise since this system has multiple addresses ${list}`,
     );
   }
   return { ip: first.address, port: defaultSwarmPort };

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { NodeJson } from "../../rest/wire/node.ts";
 import type { SwarmJson, SwarmSpecJson } from "../../rest/wire/swarm.ts";
 import type { InfoJson } from "../../rest/wire/system.ts";
+import { ApiError } from "../client.ts";
 import { collect, type OpenSession, type Session } from "../session.ts";
 import { invalid, parseChoice, parseCount, parseDuration } from "../values.ts";
 import { addBackupCommands } from "./swarm-backup.ts";
@@ -127,7 +128,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
     Availability: parseChoice("--availability", options.availability, availabilities),
     Spec: { ...spec, CAConfig: { ...spec.CAConfig, ...(await readCaFlags(options)) } },
   };
-  const nodeId = await session.client.post<string>("/swarm/init", { body });
+  const nodeId = await advised(session.client.post<string>("/swarm/init", { body }));
   session.print(`Swarm initialized: current node (${nodeId}) is now a manager.\n`);
   const swarm = await session.client.get<SwarmJson>("/swarm");
   const node = await session.client.get<NodeJson>(`/nodes/${nodeId}`);
@@ -141,19 +142,30 @@ async function init(session: Session, options: InitOptions): Promise<void> {
 
 async function join(session: Session, remote: string, options: JoinOptions): Promise<void> {
   parseToken(options.token);
-  await session.client.post("/swarm/join", {
-    body: {
-      RemoteAddrs: [remote],
-      JoinToken: options.token,
-      ListenAddr: options.listenAddr,
-      AdvertiseAddr: options.advertiseAddr ?? "",
-      DataPathAddr: options.dataPathAddr ?? "",
-      Availability: parseChoice("--availability", options.availability, availabilities),
-    },
-  });
+  const body = {
+    RemoteAddrs: [remote],
+    JoinToken: options.token,
+    ListenAddr: options.listenAddr,
+    AdvertiseAddr: options.advertiseAddr ?? "",
+    DataPathAddr: options.dataPathAddr ?? "",
+    Availability: parseChoice("--availability", options.availability, availabilities),
+  };
+  await advised(session.client.post("/swarm/join", { body }));
   const info = await session.client.get<InfoJson>("/info");
   const role = info.Swarm.ControlAvailable ? "manager" : "worker";
   session.print(`This node joined a swarm as a ${role}.`);
+}
+
+// The daemon does not know by which flag it was to be told, and says as much as Docker's.
+async function advised<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    const isAddress = /could not (find the system's|choose an) IP address/;
+    if (!(error instanceof ApiError) || !isAddress.test(error.message)) throw error;
+    const text = `${error.message} - specify one with --advertise-addr`;
+    throw new ApiError(error.status, text);
+  }
 }
 
 // "SWMTKN-1-" and the digest of the root: without them no daemon need be asked.

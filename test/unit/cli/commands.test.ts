@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CommanderError } from "commander";
 import { silentLogger } from "../../../src/base/log.ts";
-import { ApiClient } from "../../../src/cli/client.ts";
+import { ApiClient, ApiError } from "../../../src/cli/client.ts";
 import { complete } from "../../../src/cli/complete.ts";
 import { makeProgram, withHelpLast } from "../../../src/cli/program.ts";
 import { pinImage } from "../../../src/cli/service/pin-image.ts";
@@ -32,9 +32,12 @@ describe("the commands of skep", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function sessionOf(print: (text: string) => void): () => Session {
+  function sessionOf(
+    print: (text: string) => void,
+    client = new ApiClient(`unix://${join(folder, "s")}`),
+  ): () => Session {
     return () => ({
-      client: new ApiClient(`unix://${join(folder, "s")}`),
+      client,
       print,
       warn: print,
       terminal: false,
@@ -45,12 +48,12 @@ describe("the commands of skep", () => {
   }
 
   /** What the command prints, or the error it ends with. */
-  async function run(line: string): Promise<string> {
+  async function run(line: string, client?: ApiClient): Promise<string> {
     const argv = line.split(" ");
     const printed: string[] = [];
     const program = await makeProgram(
       argv,
-      sessionOf((text) => void printed.push(text)),
+      sessionOf((text) => void printed.push(text), client),
     );
     quiet(program);
     try {
@@ -173,6 +176,20 @@ describe("the commands of skep", () => {
   for (const { line, want } of lines) {
     it(line, async () => {
       assert.match(await run(line), want);
+    });
+  }
+
+  for (const line of ["swarm init", "swarm join --token SWMTKN-1-a-b 10.0.0.1"]) {
+    it(`${line}, where the daemon cannot tell its address: says by which flag it is told`, async () => {
+      class Unsure extends ApiClient {
+        override post<T>(): Promise<T> {
+          return Promise.reject(new ApiError(400, "could not find the system's IP address"));
+        }
+      }
+      assert.match(
+        await run(line, new Unsure("unix:///none")),
+        /could not find the system's IP address - specify one with --advertise-addr$/,
+      );
     });
   }
 

@@ -51,7 +51,7 @@ describe("the address to advertise", () => {
       name: "none to choose",
       wanted: "",
       interfaces: { lo },
-      want: /specify one with --advertise/,
+      want: /could not find the system's IP address$/,
     },
     { name: "several to choose from", wanted: "", interfaces: two, want: /192\.0\.2\.5 on eth0/ },
     {
