@@ -121,7 +121,8 @@ async function startServices(leader: TestDaemon): Promise<void> {
   ]);
   const create = ["service", "create", "-d", "--name", "web", "--replicas", String(replicas)];
   await timed(`${replicas} replicas created and healthy`, async () => {
-    await skep(leader, ...create, "--network", "shop", "-p", `${port}:80`, ...rules, "skep-web:1");
+    const own = ["--network", "shop", "-p", `${port}:80`, "--env", "DRAIN=1"];
+    await skep(leader, ...create, ...own, ...rules, "skep-web:1");
     await cluster.converged("web", replicas, { by: leader });
   });
   await cluster.converged("client", 1, { by: leader });

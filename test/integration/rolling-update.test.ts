@@ -20,7 +20,7 @@ describe("rolling updates", function () {
     await skep(first, "network", "create", "-d", "overlay", "back");
     const client = "service create -d --name client --network back --no-healthcheck skep-web:1";
     await skep(first, ...client.split(" "), "sleep", "1000");
-    const web = "service create -d --name web --replicas 6 --network back -p 8080:80";
+    const web = "service create -d --name web --env DRAIN=1 --replicas 6 --network back -p 8080:80";
     const update = "--update-parallelism 2 --update-monitor 500ms";
     const rollback = "--rollback-parallelism 2 --rollback-monitor 500ms";
     await skep(

@@ -1,11 +1,14 @@
 import type { TestImageOptions } from "./test-image.ts";
 
-/** Serves its version at / and its container's host name at /host; ends 300 ms after SIGTERM, so that answers under way go out. */
+/**
+ * Serves its version at / and its container's host name at /host; ends $DRAIN seconds after SIGTERM (0.3 unless told), so that answers
+ * under way go out. On a crowded machine one of them may take longer than that.
+ */
 const script = `mkdir -p /www
 echo "$VERSION" > /www/index.html
 hostname > /www/host
 echo "serving $VERSION"
-trap 'sleep 0.3; exit 0' TERM
+trap 'sleep "\${DRAIN:-0.3}"; exit 0' TERM
 httpd -f -p 80 -h /www &
 wait
 `;
