@@ -7,3 +7,14 @@ AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK
 PERFMON BPF CHECKPOINT_RESTORE`
     .split(/\s+/)
     .map((name) => `CAP_${name}`);
+
+/** "net_admin" and "CAP_NET_ADMIN" are CAP_NET_ADMIN; "all" is ALL. Not checked. */
+export function capabilityName(text: string): string {
+  const upper = text.toUpperCase();
+  return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+}
+
+/** Whether `capabilityName` gave one that there is, or ALL. */
+export function isCapability(name: string): boolean {
+  return name === "ALL" || capabilityNames.includes(name);
+}

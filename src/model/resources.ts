@@ -2,6 +2,9 @@ import type { GenericResource } from "../gen/skep/GenericResource.ts";
 import type { Resources } from "../gen/skep/Resources.ts";
 import type { Task } from "../gen/skep/Task.ts";
 
+/** The most that the kernel takes for a cgroup's pids.max (PID_MAX_LIMIT). */
+export const pidsMax = 4_194_304;
+
 /** An amount of what nodes have and tasks reserve. */
 export interface ResourceAmounts {
   readonly nanoCpus: number;

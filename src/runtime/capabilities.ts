@@ -1,5 +1,5 @@
 import { ClusterError } from "../base/errors.ts";
-import { capabilityNames } from "../model/capability-names.ts";
+import { capabilityName, capabilityNames, isCapability } from "../model/capability-names.ts";
 
 /** What a container has unless its spec says otherwise: Docker's fourteen. */
 export const defaultCapabilities: readonly string[] =
@@ -36,10 +36,8 @@ export function resolveCapabilities(
 }
 
 function canonicalName(text: string): string {
-  const upper = text.toUpperCase();
-  if (upper === "ALL") return upper;
-  const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
-  if (!capabilityNames.includes(name)) {
+  const name = capabilityName(text);
+  if (!isCapability(name)) {
     throw new ClusterError("INVALID_ARGUMENT", `"${text}" is not a capability of this kernel`);
   }
   return name;

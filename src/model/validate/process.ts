@@ -1,6 +1,6 @@
 import { isClusterError } from "../../base/errors.ts";
 import type { ContainerSpec } from "../../gen/skep/ContainerSpec.ts";
-import { capabilityNames } from "../capability-names.ts";
+import { capabilityName, isCapability } from "../capability-names.ts";
 import { signalNumber } from "../signal.ts";
 import { checkInteger, firstDuplicate, invalid } from "./refuse.ts";
 
@@ -82,9 +82,7 @@ function checkSysctls(sysctls: Readonly<Record<string, string>>): void {
 }
 
 function checkCapability(text: string): void {
-  const upper = text.toUpperCase();
-  const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
-  if (upper !== "ALL" && !capabilityNames.includes(name)) {
+  if (!isCapability(capabilityName(text))) {
     throw invalid(`capability "${text}"`, "give the name of one, as NET_ADMIN, or ALL");
   }
 }

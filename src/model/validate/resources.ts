@@ -1,11 +1,10 @@
 import type { ResourceRequirements } from "../../gen/skep/ResourceRequirements.ts";
 import type { Resources } from "../../gen/skep/Resources.ts";
+import { pidsMax } from "../resources.ts";
 import { checkInteger, firstDuplicate, invalid } from "./refuse.ts";
 
 const nanoCpusMin = 1_000_000;
 const memoryBytesMin = 4 * 1024 * 1024;
-/** What the kernel takes for a cgroup's pids.max (PID_MAX_LIMIT). */
-const pidsMax = 4_194_304;
 
 /** Checks limits and reservations: CPU at least 0.001, memory at least 4 MiB, 0 for none. */
 export function checkResources(requirements: ResourceRequirements | null): void {

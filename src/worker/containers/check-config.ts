@@ -1,12 +1,11 @@
 import { isIPv4 } from "node:net";
 import { ClusterError } from "../../base/errors.ts";
-import { capabilityNames } from "../../model/capability-names.ts";
+import { capabilityName, isCapability } from "../../model/capability-names.ts";
+import { pidsMax } from "../../model/resources.ts";
 import { signalNumber } from "../../model/signal.ts";
 import type { ContainerConfig, ContainerLimits } from "./container-config.ts";
 
 const minimumMemoryBytes = 6 * 1024 * 1024;
-/** What the kernel takes for a cgroup's pids.max (PID_MAX_LIMIT). */
-const pidsMax = 4_194_304;
 /** sethostname(2). */
 const hostnameMax = 64;
 
@@ -81,10 +80,8 @@ export function checkLimits(limits: ContainerLimits, cpuCount: number): void {
 
 function checkCapabilities(field: "CapAdd" | "CapDrop", names: readonly string[]): void {
   for (const text of names) {
-    const upper = text.toUpperCase();
-    const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
-    if (upper === "ALL" || capabilityNames.includes(name)) continue;
-    throw invalid(`invalid ${field}: unknown capability: "${name}"`);
+    const name = capabilityName(text);
+    if (!isCapability(name)) throw invalid(`invalid ${field}: unknown capability: "${name}"`);
   }
 }
 
