@@ -11,7 +11,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { ClusterError } from "../base/errors.ts";
 import { splitHostPort } from "../base/ip.ts";
 import type { Logger } from "../base/log.ts";
-import { type MessageSink, messageSink } from "./call.ts";
+import { bulkSink, type MessageSink } from "./call.ts";
 import {
   channelCredentials,
   dialManager,
@@ -209,7 +209,7 @@ export class ChannelPool {
     call.on("error", () => {}); // told by `response`
     promise.catch(() => {}); // a caller that gave up while writing need not look at it
     return {
-      write: messageSink<Request>(call, ended.signal).write,
+      write: bulkSink<Request>(call, ended.signal).write,
       end: () => call.end(),
       response: promise,
       cancel: () => call.cancel(),
