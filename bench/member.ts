@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "../src/base/clock.ts";
+import { giveFreedMemoryBack } from "../src/base/freed-memory.ts";
 import { collectOftenAndShortly } from "../src/base/heap.ts";
 import { silentLogger } from "../src/base/log.ts";
 import { systemRandom } from "../src/base/random.ts";
@@ -66,6 +67,7 @@ export async function runMember(
   snapshotEntries: number = defaultRaftNodeOptions.snapshotEntries(),
 ): Promise<RaftNode> {
   collectOftenAndShortly(); // as the daemon does
+  giveFreedMemoryBack();
   const options = JSON.parse(process.argv[2] ?? "{}") as MemberOptions;
   const identity = fixedIdentity(
     JSON.parse(readFileSync(options.identityFile, "utf8")) as TlsIdentity,

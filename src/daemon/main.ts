@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { pino } from "pino";
 import { errorMessage, isClusterError } from "../base/errors.ts";
+import { giveFreedMemoryBack } from "../base/freed-memory.ts";
 import { collectOftenAndShortly } from "../base/heap.ts";
 import { type DaemonConfig, readConfig } from "./config.ts";
 import { Daemon } from "./daemon.ts";
@@ -9,6 +10,7 @@ await main();
 
 async function main(): Promise<void> {
   collectOftenAndShortly();
+  giveFreedMemoryBack();
   const { config, warnings } = configOrExit();
   const log = pino({
     level: config.logLevel,
