@@ -319,6 +319,13 @@ const group: readonly Mutant[] = [
     foundBy: ["directed", "golden"],
   },
   {
+    name: "has no window of its own for a learner",
+    file: "core/replicate",
+    from: "isLearner && progress.inflights.bytes >= learnerInflightBytesMax",
+    to: "false",
+    foundBy: ["directed"],
+  },
+  {
     name: "has no quota of uncommitted data",
     file: "core/leader",
     from: "if (data.length > 0 && raft.uncommittedBytes > 0 && data.length > room)",

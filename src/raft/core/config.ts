@@ -18,6 +18,8 @@ export interface RaftConfig {
   readonly inflightMessagesMax: number;
   /** Data under way to one follower. */
   readonly inflightBytesMax: number;
+  /** The same to a learner: it catches up in small steps, beside the work of those that agree. Half of it in one MsgApp. */
+  readonly learnerInflightBytesMax: number;
   /** Data a leader takes beyond what is committed. */
   readonly uncommittedBytesMax: number;
   /** Data of the committed entries handed out but not applied yet. */
@@ -41,6 +43,7 @@ export const defaultRaftConfig: Omit<RaftConfig, "id"> = {
   messageBytesMax: 512 * 1024,
   inflightMessagesMax: 256,
   inflightBytesMax: 8 * 1024 * 1024,
+  learnerInflightBytesMax: 128 * 1024,
   uncommittedBytesMax: 32 * 1024 * 1024,
   applyingBytesMax: 8 * 1024 * 1024,
   commitByVote: true,
@@ -53,6 +56,7 @@ export function validateRaftConfig(config: RaftConfig): void {
     ["heartbeatTicks", config.heartbeatTicks],
     ["messageBytesMax", config.messageBytesMax],
     ["inflightMessagesMax", config.inflightMessagesMax],
+    ["learnerInflightBytesMax", config.learnerInflightBytesMax],
     ["uncommittedBytesMax", config.uncommittedBytesMax],
     ["applyingBytesMax", config.applyingBytesMax],
   ];

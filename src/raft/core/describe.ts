@@ -101,7 +101,7 @@ function detailsOf(message: Message, describeData: DescribeData): string[] {
     case "MsgHeartbeat":
       return [`commit ${commit}`, hex];
     case "MsgHeartbeatResp":
-      return [hex];
+      return [`applied ${index}`, hex];
     case "MsgVote":
     case "MsgPreVote": {
       const forced = context.length === 0 ? "" : "asked by the leader";
@@ -153,9 +153,10 @@ export function describeOutcome(outcome: ProposeOutcome): string {
 /** What a leader knows of a member. */
 export function describeProgress(progress: ProgressStatus): string {
   const { state, match, next, isLearner, recentActive, paused } = progress;
-  const { pendingSnapshot, inflightMessages, inflightBytes } = progress;
+  const { pendingSnapshot, isRestoring, inflightMessages, inflightBytes } = progress;
   const parts = [`${state} match ${match} next ${next}`];
   if (pendingSnapshot > 0) parts.push(`snapshot ${pendingSnapshot}`);
+  if (isRestoring && pendingSnapshot === 0) parts.push("restoring");
   if (inflightMessages > 0) {
     parts.push(`under way ${inflightMessages} messages of ${inflightBytes} bytes`);
   }

@@ -28,10 +28,11 @@ export function handleAppend(raft: Raft, message: Message): void {
   raft.send(makeMessage("MsgAppResp", from, fields));
 }
 
-/** A heartbeat's commit is never above what this follower has acknowledged to its leader. */
+/** A heartbeat's commit is never above what this follower has acknowledged to its leader; the answer tells how far it has applied. */
 export function handleHeartbeat(raft: Raft, message: Message): void {
   raft.log.commitTo(message.commit);
-  raft.send(makeMessage("MsgHeartbeatResp", message.from, { context: message.context }));
+  const fields = { context: message.context, index: raft.log.applied };
+  raft.send(makeMessage("MsgHeartbeatResp", message.from, fields));
 }
 
 /** Raft §7. The snapshot's bytes are durable here already. */

@@ -192,6 +192,7 @@ function handleAppendAnswer(raft: Raft, message: Message, progress: Progress): v
 
 function handleHeartbeatAnswer(raft: Raft, message: Message, progress: Progress): void {
   progress.paused = false;
+  progress.applied = message.index;
   // Whatever was lost is sent again.
   if (progress.match < raft.log.lastIndex() || progress.state === "probe") {
     sendAppend(raft, message.from, progress);

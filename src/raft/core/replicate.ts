@@ -39,10 +39,15 @@ function maybeSendAppend(raft: Raft, to: number, progress: Progress, sendEmpty: 
   const { log, config } = raft;
   const index = progress.next - 1;
   const logTerm = log.term(index);
-  const isFull = progress.state === "replicate" && progress.inflights.full;
-  const entries = isFull
-    ? []
-    : log.slice(progress.next, log.lastIndex() + 1, config.messageBytesMax);
+  const { messageBytesMax, learnerInflightBytesMax } = config;
+  const isLearner = raft.tracker.config.learners.has(to);
+  const isFull =
+    progress.state === "replicate" &&
+    (progress.inflights.full || (isLearner && progress.inflights.bytes >= learnerInflightBytesMax));
+  const bytesMax = isLearner
+    ? Math.min(messageBytesMax, learnerInflightBytesMax / 2)
+    : messageBytesMax;
+  const entries = isFull ? [] : log.slice(progress.next, log.lastIndex() + 1, bytesMax);
   if (logTerm === undefined || entries === undefined) return maybeSendSnapshot(raft, to, progress);
   if (entries.length === 0 && !sendEmpty) return false;
   const commit = log.committed;

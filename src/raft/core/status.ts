@@ -12,6 +12,8 @@ export interface ProgressStatus {
   readonly recentActive: boolean;
   readonly paused: boolean;
   readonly pendingSnapshot: number;
+  /** It has been sent a snapshot, and its state machine is not known to have it. */
+  readonly isRestoring: boolean;
   readonly inflightMessages: number;
   readonly inflightBytes: number;
 }
@@ -51,6 +53,7 @@ export function statusOf(raft: Raft): RaftStatus {
         recentActive: one.recentActive,
         paused: one.isPaused(),
         pendingSnapshot: one.pendingSnapshot,
+        isRestoring: one.applied < one.sentSnapshot,
         inflightMessages: one.inflights.count,
         inflightBytes: one.inflights.bytes,
       });

@@ -11,6 +11,8 @@ const caughtUpEntries = 64;
 export interface MemberProgress {
   readonly match: number;
   readonly recentActive: boolean;
+  /** It has been sent a snapshot, and its state machine is not known to have it. */
+  readonly isRestoring: boolean;
 }
 
 /** The applied configuration, and who its members are. */
@@ -98,6 +100,8 @@ export function planPromotion(
     const member = members.find((candidate) => candidate.raftId === raftId);
     const known = progress(raftId);
     if (member === undefined || known === undefined || !known.recentActive) continue;
+    // Until it has taken the state over it is slow, and a voter that others would wait for.
+    if (known.isRestoring) continue;
     if (known.match > 0 && known.match + caughtUpEntries >= commit) {
       return changeOf("CONF_ADD_NODE", member);
     }

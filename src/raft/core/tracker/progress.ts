@@ -16,6 +16,10 @@ export class Progress {
   state: ProgressState = "probe";
   /** The index of the snapshot being sent. */
   pendingSnapshot = 0;
+  /** The newest snapshot that was sent. */
+  sentSnapshot = 0;
+  /** How far it has applied, by its last answer to a heartbeat. */
+  applied = 0;
   /** Heard from since the last check of the quorum. */
   recentActive = false;
   /** No append before the next answer. */
@@ -49,6 +53,7 @@ export class Progress {
   becomeSnapshot(index: number): void {
     this.#reset("snapshot");
     this.pendingSnapshot = index;
+    this.sentSnapshot = index;
     this.next = index + 1;
     this.sentCommit = index;
   }

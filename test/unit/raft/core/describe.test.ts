@@ -130,6 +130,7 @@ describe("the text form of the core", () => {
         match: 3,
         next: 10,
         pendingSnapshot: 9,
+        isRestoring: true,
         inflightMessages: 2,
         inflightBytes: 30,
         paused: true,
@@ -139,6 +140,22 @@ describe("the text form of the core", () => {
       want:
         "snapshot match 3 next 10, snapshot 9, under way 2 messages of 30 bytes, " +
         "paused, learner, inactive",
+    },
+    {
+      name: "the progress of one that has the snapshot, but not as its state yet",
+      given: describeProgress({
+        state: "replicate",
+        match: 9,
+        next: 10,
+        pendingSnapshot: 0,
+        isRestoring: true,
+        inflightMessages: 0,
+        inflightBytes: 0,
+        paused: false,
+        isLearner: true,
+        recentActive: true,
+      }),
+      want: "replicate match 9 next 10, restoring, learner",
     },
   ];
   for (const { name, given, want } of table) it(name, () => assert.equal(given, want));

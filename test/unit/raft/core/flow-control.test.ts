@@ -119,6 +119,30 @@ describe("a leader's flow", () => {
     assert.deepEqual([appends(2) - (before[0] ?? 0), appends(3) - (before[1] ?? 0)], [2, 0]);
   });
 
+  it("lets a learner catch up in small steps", () => {
+    const config = { learnerInflightBytesMax: 40, inflightBytesMax: 400, messageBytesMax: 200 };
+    const leader = new CoreNode({ id: 1, voters: [1, 2], learners: [3], config });
+    leader.lead(2);
+    leader.follow(2);
+    leader.follow(3);
+    for (let count = 0; count < 30; count += 1) leader.raw.propose(new Uint8Array(10));
+    leader.drain();
+    const steps: number[][] = [];
+    let before = leader.sent.length;
+    leader.follow(2);
+    for (let index = 1; index < 31; ) {
+      const appends = leader.sent
+        .slice(steps.length === 0 ? 0 : before)
+        .filter(({ type, to, entries }) => type === "MsgApp" && to === 3 && entries.length > 0);
+      steps.push(appends.map(({ entries }) => entries.length));
+      index = appends.at(-1)?.entries.at(-1)?.index ?? 31;
+      before = leader.sent.length;
+      leader.step("MsgAppResp", 3, { term: leader.term, index });
+    }
+    // Two messages of 20 bytes are under way at a time; the first of all is the term's own entry.
+    assert.deepEqual(steps, [[1, 2, 2], ...Array<number[]>(6).fill([2, 2]), [2]]);
+  });
+
   it("puts proposals that come together into one append", () => {
     const leader = aLeader({});
     for (let count = 0; count < 5; count += 1) leader.raw.propose(Uint8Array.of(count));
@@ -168,6 +192,20 @@ describe("a leader's flow", () => {
     leader.step("MsgAppResp", 3, { term: leader.term, index: 3 });
     assert.equal(leader.raw.status().progress.get(3)?.state, "replicate");
     assert.equal(leader.last("MsgApp").entries[0]?.index, 4);
+    // Its answers to heartbeats tell when its state machine has it too.
+    const isRestoring = (): boolean | undefined => leader.raw.status().progress.get(3)?.isRestoring;
+    const found = [isRestoring()];
+    for (const index of [0, 2, 3]) {
+      leader.step("MsgHeartbeatResp", 3, { term: leader.term, index });
+      found.push(isRestoring());
+    }
+    assert.deepEqual(found, [true, true, true, false]);
+  });
+
+  it("tells the leader how far this follower has applied", () => {
+    const follower = new CoreNode({ id: 1, voters: [1, 2], terms: [1, 1, 1], commit: 2 });
+    const [answer] = follower.step("MsgHeartbeat", 2, { term: 1 });
+    assert.deepEqual([answer?.type, answer?.index], ["MsgHeartbeatResp", 2]);
   });
 
   it("sends the snapshot again when it was lost", () => {

@@ -188,12 +188,13 @@ describe("plans of membership", () => {
 
   it("promote whoever has caught up and answers", () => {
     const group = { confState, members };
-    const at = (match: number, recentActive = true) =>
-      typeOf(planPromotion(group, 1_000, () => ({ match, recentActive })));
+    const at = (match: number, recentActive = true, isRestoring = false) =>
+      typeOf(planPromotion(group, 1_000, () => ({ match, recentActive, isRestoring })));
     assert.equal(at(0), undefined);
     assert.equal(at(900), undefined);
     assert.equal(at(990), "CONF_ADD_NODE 4");
     assert.equal(at(990, false), undefined);
+    assert.equal(at(990, true, true), undefined);
   });
 
   it("remove only what leaves a reachable majority", () => {
