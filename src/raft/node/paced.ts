@@ -2,14 +2,14 @@ import { type Clock, sleep } from "../../base/clock.ts";
 
 export interface PacedDeps {
   readonly clock: Clock;
+  /** Rests for so long as it worked, times this: with 3 a quarter of the time is worked. */
+  readonly restPerWork: number;
   /** Asked at each chunk: true = go on without rests. */
   readonly isUrgent: () => boolean;
   /** Once aborted, there are no rests any more: one under way ends at once, as its timer would not keep the process alive. */
   readonly stopping: AbortSignal;
 }
 
-/** Rests for so long as it worked, times this: a quarter of the time is worked. */
-const restPerWork = 3;
 /** However long the work took, as what it waited for then was others' work. */
 const restMaxMs = 20;
 /** Shorter rests are put together: a timer takes 1 ms at least. */
@@ -21,7 +21,7 @@ const restMinMs = 1;
  */
 export async function* paced(
   chunks: AsyncIterable<Uint8Array>,
-  { clock, isUrgent, stopping }: PacedDeps,
+  { clock, restPerWork, isUrgent, stopping }: PacedDeps,
 ): AsyncGenerator<Uint8Array, void, void> {
   let owedMs = 0;
   let fromMs = clock.monotonic();

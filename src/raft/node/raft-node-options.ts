@@ -17,7 +17,7 @@ export interface RaftNodeOptions {
   /** Ticks without a leader until an election (plus as many again at random). */
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
-  /** A snapshot is made after this many entries, asked each time (the cluster may change it), or bytes of them. */
+  /** A snapshot is made after this many entries, asked each time (the cluster may change it), or bytes of them; by some members sooner (`Snapshotter`). */
   readonly snapshotEntries: () => number;
   readonly snapshotBytes: number;
   /** Entries kept behind a snapshot for members that are a little late. */

@@ -311,9 +311,8 @@ export class RaftNode {
   }
 
   async #restore({ index, term }: SnapshotMetadata): Promise<void> {
-    const { snapshots, stateMachine } = this.#deps;
     const stored = await this.#snapshotter.find(index, term);
-    await stateMachine.restore(snapshots.read(stored));
+    await this.#deps.stateMachine.restore(this.#snapshotter.read(stored));
     this.#snapshotter.installed(stored);
     this.#membership.restore(stored);
   }

@@ -9,6 +9,7 @@ import { paced } from "./paced.ts";
 import type { StateMachine } from "./state-machine.ts";
 
 export interface SnapshotterOptions {
+  readonly raftId: number;
   readonly snapshotEntries: () => number;
   readonly snapshotBytes: number;
   readonly keepEntries: number;
@@ -32,6 +33,13 @@ export interface SnapshotterDeps {
 const keepSnapshots = 2;
 /** Data of entries kept behind a snapshot, as they are in memory too; beyond that a late member gets the snapshot. */
 const keepBytes = 8 * 1024 * 1024;
+
+/** So many members have intervals between snapshots of their own, the shortest a little more than half of what was asked for. */
+const turns = 5;
+/** Of writing and of sending one: nobody waits for it. */
+const restWhileCopying = 3;
+/** Of taking the state over while this member has no vote: somebody waits, but not the clients of those that have one. */
+const restWhileRestoring = 1;
 
 /** Makes snapshots when the log has grown enough, and sends them to members that need them. */
 export class Snapshotter {
@@ -58,9 +66,11 @@ export class Snapshotter {
 
   /** Called after entries were applied: `info` says what a snapshot would be of now. */
   applied(index: number, bytes: number, info: () => SnapshotInfo): void {
-    const { snapshotEntries, snapshotBytes } = this.#options;
+    const { snapshotEntries } = this.#options;
     this.#bytes += bytes;
-    if (index - this.#lastIndex < snapshotEntries() && this.#bytes < snapshotBytes) return;
+    const isDue =
+      index - this.#lastIndex >= this.#share * snapshotEntries() || this.#bytes >= this.#bytesMax;
+    if (!isDue) return;
     if (index === this.#lastIndex || this.#working !== undefined) return;
     // Asked for within this turn, so that it is of exactly this index.
     const chunks = this.#deps.stateMachine.snapshot();
@@ -81,7 +91,7 @@ export class Snapshotter {
         throw new ClusterError("NOT_FOUND", `snapshot ${index} was replaced by a newer one`);
       }
       await transport.sendSnapshot(message, snapshot, () =>
-        this.#paced(snapshots.read(snapshot), () => false),
+        this.#paced(snapshots.read(snapshot), restWhileCopying, () => false),
       );
       ok = true;
       log.info({ to: message.to, index }, "sent a raft snapshot");
@@ -89,6 +99,13 @@ export class Snapshotter {
       log.warn({ to: message.to, index, err }, "raft snapshot was not sent");
     }
     onSent(message.to, ok);
+  }
+
+  /** A stored snapshot's bytes, for this member's own state machine. */
+  read(snapshot: StoredSnapshot): AsyncIterable<Uint8Array> {
+    const chunks = this.#deps.snapshots.read(snapshot);
+    const isVoter = snapshot.confState.voters.includes(this.#options.raftId);
+    return isVoter ? chunks : this.#paced(chunks, restWhileRestoring, () => false);
   }
 
   /** The stored snapshot of these coordinates. NOT_FOUND when there is none. */
@@ -107,12 +124,26 @@ export class Snapshotter {
 
   // Nobody waits for it, unless the log that it is to replace grows fast.
   #unhurried(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    const isUrgent = (): boolean => this.#bytes > this.#options.snapshotBytes / 2;
-    return this.#paced(chunks, isUrgent);
+    const isUrgent = (): boolean => this.#bytes > this.#bytesMax / 2;
+    return this.#paced(chunks, restWhileCopying, isUrgent);
   }
 
-  #paced(chunks: AsyncIterable<Uint8Array>, isUrgent: () => boolean): AsyncIterable<Uint8Array> {
-    return paced(chunks, { clock: this.#deps.clock, isUrgent, stopping: this.#stopping.signal });
+  #paced(
+    chunks: AsyncIterable<Uint8Array>,
+    restPerWork: number,
+    isUrgent: () => boolean,
+  ): AsyncIterable<Uint8Array> {
+    const { clock } = this.#deps;
+    return paced(chunks, { clock, restPerWork, isUrgent, stopping: this.#stopping.signal });
+  }
+
+  // Not all members at once, as each is slower meanwhile: some have their next snapshot earlier than they need.
+  get #share(): number {
+    return 1 - ((this.#options.raftId - 1) % turns) / (2 * turns);
+  }
+
+  get #bytesMax(): number {
+    return this.#share * this.#options.snapshotBytes;
   }
 
   async #make(info: SnapshotInfo, chunks: AsyncIterable<Uint8Array>): Promise<void> {

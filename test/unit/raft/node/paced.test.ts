@@ -33,7 +33,7 @@ describe("paced chunks", () => {
       };
       const taken: number[] = [];
       const stopping = new AbortController().signal;
-      const deps = { clock, isUrgent: () => isUrgent, stopping };
+      const deps = { clock, restPerWork: 3, isUrgent: () => isUrgent, stopping };
       const reading = (async () => {
         for await (const [at = -1] of paced(working(), deps)) {
           taken.push(at);
@@ -55,7 +55,7 @@ describe("paced chunks", () => {
       }
     };
     let taken = 0;
-    const deps = { clock, isUrgent: () => false, stopping: stop.signal };
+    const deps = { clock, restPerWork: 3, isUrgent: () => false, stopping: stop.signal };
     const reading = (async () => {
       for await (const _ of paced(working(), deps)) taken += 1;
     })();

@@ -93,6 +93,17 @@ describe("raft node, alone", () => {
     await group.stop();
   });
 
+  it("makes snapshots at other times than other members do", async () => {
+    const group = await RaftGroup.of(3, { snapshotEntries: () => 20, keepEntries: 2 });
+    for (let i = 0; i < 40; i += 1) await group.propose(`p${i}`);
+    await group.converged();
+    const newest = await Promise.all(
+      [1, 2, 3].map(async (raftId) => (await group.get(raftId).disk.snapshots.list())[0]?.index),
+    );
+    assert.equal(new Set(newest).size, 3, `all made one of ${newest.join()}`);
+    await group.stop();
+  });
+
   it("makes a snapshot by bytes too", async () => {
     const group = await RaftGroup.of(1, { snapshotBytes: 3_000, keepEntries: 0 });
     for (let i = 0; i < 4; i += 1) await group.propose("x".repeat(1_000));
