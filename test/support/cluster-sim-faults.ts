@@ -80,6 +80,11 @@ export class ClusterFaults {
     }
   }
 
+  /** As what runs daemons does with one that ends by itself, whether faults are still to come or not. */
+  startAgain(manager: SimManager): void {
+    this.#startLater(manager, 4_000);
+  }
+
   /** What one leader begins, a restart that waits for its delay, another one ends. */
   changeLeaderWhileRestarting(): void {
     const { agents, timeline } = this.#world;

@@ -38,6 +38,8 @@ export interface ManagerSurroundings {
   /** A mistake made on purpose, to see that it is noticed. */
   readonly mistake?: Mistake | undefined;
   readonly raftOptions: Pick<RaftNodeOptions, "snapshotEntries" | "snapshotBytes" | "keepEntries">;
+  /** Told of a manager whose process has ended by itself. */
+  ended(manager: SimManager): void;
   count(event: string): void;
   report(violation: string): void;
 }
@@ -188,6 +190,7 @@ export class SimManager {
     if (!isDisk) this.#world.report(`${this.name} failed: ${String(error)}`);
     this.#world.count("raft stopped by a disk error");
     this.crash(false);
+    this.#world.ended(this);
   }
 
   #firstObjects(): { cluster: ReturnType<typeof aCluster>; node: ReturnType<typeof aNode> } {

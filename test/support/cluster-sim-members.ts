@@ -125,11 +125,15 @@ export class SimMembers {
     manager.crash(false);
     this.managers.delete(raftId);
     this.#deps.onGone(raftId);
-    leader?.store
-      ?.update((tx) => {
-        if (tx.get("node", name) !== undefined) tx.remove("node", name);
-      })
-      .catch(() => {});
+    this.#removeNode(name);
+  }
+
+  /** As `node rm`, asked until it is done: what stays is work for each new leader. */
+  #removeNode(name: string): void {
+    const store = this.leader()?.store;
+    if (store !== undefined && store.view().get("node", name) === undefined) return;
+    store?.update((tx) => tx.remove("node", name)).catch(() => {});
+    this.#deps.timeline.plan(500, undefined, "node rm", () => this.#removeNode(name));
   }
 
   #askToGo({ name }: SimManager): void {
