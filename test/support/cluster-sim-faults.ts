@@ -123,7 +123,8 @@ export class ClusterFaults {
     const { timeline, random } = this.#world;
     if (manager.process !== undefined || manager.isRemoved) return;
     timeline.plan(random.float() * maxMs, undefined, "restart", () => {
-      if (manager.process !== undefined) return;
+      // It may have been taken out for good meanwhile.
+      if (manager.process !== undefined || manager.isRemoved) return;
       this.#world.count("restarted");
       this.#mendDisk(manager);
       manager.start();
