@@ -54,6 +54,8 @@ export class Overlay {
   readonly #sandboxes: SandboxSet;
   readonly #guests: GuestSet;
   readonly #run = new CoalescedRun(() => this.#reconcile());
+  /** Settles with all calls of `apply` so far. */
+  #applied: Promise<unknown> = Promise.resolve();
   #virtualIps: ReadonlyMap<string, readonly VirtualIpBackends[]> = new Map();
   /** Whether any state was applied: before that nothing is changed in the kernel. */
   #known = false;
@@ -122,7 +124,13 @@ export class Overlay {
    * Makes the kernel show `state`. Many calls in a row share runs; each resolves once balancers and
    * forwarding show its state or a newer one. What fails is named and tried again every 30 s; the rest is done.
    */
-  async apply(state: NetworkState): Promise<void> {
+  apply(state: NetworkState): Promise<void> {
+    const applied = this.#apply(state);
+    this.#applied = Promise.allSettled([this.#applied, applied]);
+    return applied;
+  }
+
+  async #apply(state: NetworkState): Promise<void> {
     await this.start();
     const stopped = this.#known ? stoppedBackends(this.#networks.state, state) : [];
     this.#networks.state = state;
@@ -210,6 +218,8 @@ export class Overlay {
 
   /** The node leaves: everything of this instance goes, running containers' networks too. What is asked for next begins anew. */
   async removeAll(): Promise<void> {
+    // One that waits for the start would make its networks after they were removed.
+    await this.#applied;
     await this.stop();
     this.#known = false;
     this.#networks.state = emptyNetworkState;

@@ -51,6 +51,17 @@ describe("leaving the swarm", function () {
     for (const { pid } of containers) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
   });
 
+  it("leaves nothing of a swarm that is left while it begins", async () => {
+    const { first } = cluster;
+    for (let round = 0; round < 8; round += 1) {
+      await skep(first, "swarm", "init", "--advertise-addr", first.host.ip);
+      // The networks of the first assignments are being made at one of these times.
+      await new Promise((resolve) => setTimeout(resolve, 40 * round));
+      await skep(first, "swarm", "leave", "--force");
+      assert.deepEqual(await traces(first), [], `round ${round}`);
+    }
+  });
+
   it("lets the daemons end, and make a new swarm", async () => {
     const { first } = cluster;
     await skep(first, "swarm", "init", "--advertise-addr", first.host.ip);
