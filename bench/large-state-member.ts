@@ -9,7 +9,7 @@ import { completeObject } from "../src/store/object-codecs.ts";
 import { tableNames } from "../src/store/objects.ts";
 import { Store } from "../src/store/store.ts";
 import type { Transaction } from "../src/store/store-view.ts";
-import { type MemberRequest, runMember, tell } from "./member.ts";
+import { type MemberRequest, type MemberStretches, runMember, tell } from "./member.ts";
 import { StretchWatch } from "./stretches.ts";
 
 // A member whose state is the cluster's store. A put changes the status of one task, as a worker's report does.
@@ -31,16 +31,16 @@ const node: RaftNode = await runMember(store.stateMachine, async ({ key }) => {
   });
 });
 const delay = monitorEventLoopDelay({ resolution: 1 });
-delay.enable();
 const stretches = new StretchWatch();
-stretches.start();
+let isWatching = false;
 let fullCollections = 0;
 new PerformanceObserver((list) => {
   fullCollections += list.getEntries().filter(isFullCollection).length;
 }).observe({ entryTypes: ["gc"] });
 process.on("message", (request: MemberRequest) => {
   if (request.kind === "fill") void fill(request.services, request.tasks);
-  else if (request.kind === "report") report(request.restartsStretches === true);
+  else if (request.kind === "watchStretches") watchStretches();
+  else if (request.kind === "report") report(request.restarts === true);
 });
 tell({ kind: "ready" });
 
@@ -50,7 +50,21 @@ function isFullCollection(entry: object): boolean {
   return detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
 }
 
-function report(restartsStretches: boolean): void {
+function watchStretches(): void {
+  isWatching = true;
+  delay.enable();
+  stretches.start();
+}
+
+function toldStretches(): MemberStretches {
+  return {
+    longestMs: delay.max / 1e6,
+    longestCpuMs: stretches.longestMs,
+    p99Ms: delay.percentile(99) / 1e6,
+  };
+}
+
+function report(restarts: boolean): void {
   const { applied, voters } = node.status();
   const view = store.view();
   tell({
@@ -58,13 +72,11 @@ function report(restartsStretches: boolean): void {
     applied,
     voters: voters.length,
     objects: tableNames.reduce((sum, table) => sum + view.count(table), 0),
-    eventLoopMaxMs: delay.max / 1e6,
-    stretchCpuMaxMs: stretches.longestMs,
-    eventLoopP99Ms: delay.percentile(99) / 1e6,
     heapUsedBytes: process.memoryUsage().heapUsed,
     fullCollections,
+    ...(isWatching ? { stretches: toldStretches() } : {}),
   });
-  if (!restartsStretches) return;
+  if (!restarts) return;
   delay.reset();
   stretches.restart();
   fullCollections = 0;

@@ -23,6 +23,12 @@ export interface MemberProgram {
   readonly nodeFlags?: readonly string[];
 }
 
+/** Flags separated by blanks, and those that profile into a folder. */
+export function nodeFlags(text: string, profile: string | undefined): string[] {
+  const flags = text.split(" ").filter((flag) => flag !== "");
+  return profile === undefined ? flags : [...flags, "--cpu-prof", "--cpu-prof-dir", profile];
+}
+
 /** Who a member on that host is. */
 export function memberOf(host: TestHost, { nodeId }: TlsIdentity, raftId: number): RaftMember {
   return { raftId, nodeId, address: `${host.ip}:${port}` };
@@ -80,13 +86,18 @@ export class MemberProcess {
     await this.ask({ kind: "add", member }, "added");
   }
 
+  /** Sends what has no answer. */
+  send(request: MemberRequest): void {
+    this.#child.send(request);
+  }
+
   /** Sends a request and waits for the answer of this kind. */
   async ask<K extends MemberReply["kind"]>(
     request: MemberRequest,
     kind: K,
     timeoutMs = 15_000,
   ): Promise<Extract<MemberReply, { kind: K }>> {
-    this.#child.send(request);
+    this.send(request);
     return await this.#reply(kind, timeoutMs);
   }
 

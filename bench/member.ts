@@ -32,8 +32,10 @@ export type MemberRequest =
   | { readonly kind: "add"; readonly member: RaftMember }
   /** large-state-member only. */
   | { readonly kind: "fill"; readonly tasks: number; readonly services: number }
-  /** The longest stretches are told, and with `restartsStretches` those after this report are told next. */
-  | { readonly kind: "report"; readonly restartsStretches?: true };
+  /** From now on the stretches of the event loop are told too; that takes a tenth of a core. */
+  | { readonly kind: "watchStretches" }
+  /** With `restarts` the next report tells of what comes after this one. */
+  | { readonly kind: "report"; readonly restarts?: true };
 /** What it tells. */
 export type MemberReply =
   | { readonly kind: "ready" }
@@ -42,19 +44,25 @@ export type MemberReply =
   | { readonly kind: "filled"; readonly seconds: number }
   | MemberReport;
 
-/** How a member is; the longest time its event loop stood still counts from the report that restarted it. */
+/** How a member is. */
 export interface MemberReport {
   readonly kind: "report";
   readonly applied: number;
   readonly voters: number;
   readonly objects: number;
-  readonly eventLoopMaxMs: number;
-  /** The same in the thread's CPU time, which other processes do not take part in. */
-  readonly stretchCpuMaxMs: number;
-  readonly eventLoopP99Ms: number;
   readonly heapUsedBytes: number;
-  /** Collections of the whole heap, since that report too. */
+  /** Collections of the whole heap since the report that restarted the counting. */
   readonly fullCollections: number;
+  /** Since then too; absent when they are not watched. */
+  readonly stretches?: MemberStretches;
+}
+
+/** For how long the event loop stood still, ms. */
+export interface MemberStretches {
+  readonly longestMs: number;
+  /** The same in the thread's CPU time, which other processes do not take part in. */
+  readonly longestCpuMs: number;
+  readonly p99Ms: number;
 }
 
 /**

@@ -9,6 +9,7 @@ import { TestCa } from "../test/support/test-certificates.ts";
 import { createHosts, type TestHost, type TestNetwork } from "../test/support/test-hosts.ts";
 import { etcdVersion, installEtcd, type RunningGroup, startEtcd } from "./etcd.ts";
 import { runLoad } from "./load.ts";
+import { nodeFlags } from "./member-process.ts";
 import type { LoadOptions, LoadResult } from "./raft-client.ts";
 import { startGroup } from "./raft-group.ts";
 import { rawGroupCommit } from "./raw-group-commit.ts";
@@ -126,9 +127,7 @@ async function start(side: Side, hosts: readonly TestHost[]): Promise<RunningGro
   const identities = hosts.map(({ ip }, at) =>
     ca.identity(`m${at + 1}`, "manager", undefined, [ip]),
   );
-  const { profile } = options;
-  const flags = options["node-flags"].split(" ").filter((flag) => flag !== "");
-  if (profile !== undefined) flags.push("--cpu-prof", "--cpu-prof-dir", profile);
+  const flags = nodeFlags(options["node-flags"], options.profile);
   return side === "etcd"
     ? await startEtcd(hosts, identities)
     : await startGroup({ program: "raft-member", nodeFlags: flags }, hosts, identities);
