@@ -56,6 +56,22 @@ export class SharingCodec {
     return this.#encoders[table](object);
   }
 
+  /** Writes the encoded object as a field of a message. */
+  write<T extends TableName>(
+    writer: FieldWriter,
+    field: number,
+    table: T,
+    object: InputOf[T],
+  ): void {
+    if (isStoredTask(object)) {
+      const start = writer.begin(field);
+      this.#writeTask(writer, object);
+      writer.end(start);
+    } else {
+      writer.bytes(field, this.encode(table, object));
+    }
+  }
+
   /** Throws what the codecs do for bytes that are no such object. */
   decode<T extends TableName>(table: T, bytes: Uint8Array): ObjectOf[T] {
     return this.#decoders[table](bytes);
@@ -63,14 +79,18 @@ export class SharingCodec {
 
   #encodeTask(task: TaskInput): Buffer {
     const { spec } = task;
-    if (isStored(task)) {
-      writeTask(this.#writer, task, task.spec === null ? undefined : this.#bytesOf(task.spec));
+    if (isStoredTask(task)) {
+      this.#writeTask(this.#writer, task);
       return this.#writer.take();
     }
     // One that may change yet is not remembered.
     if (!spec || !Object.isFrozen(spec)) return objectCodecs.task.encode(task);
     const rest = objectCodecs.task.encode({ ...task, spec: null });
     return Buffer.concat([rest, ...bytesField(specField, this.#bytesOf(spec as TaskSpec))]);
+  }
+
+  #writeTask(writer: FieldWriter, task: Task): void {
+    writeTask(writer, task, task.spec === null ? undefined : this.#bytesOf(task.spec));
   }
 
   #decodeTask(bytes: Uint8Array): Task {
@@ -105,9 +125,9 @@ function remember<K, V>(known: Map<K, V>, key: K, value: V): void {
   known.set(key, value);
 }
 
-/** What is frozen is of a table, or was: in its full form. */
-function isStored(task: TaskInput): task is Task {
-  return Object.isFrozen(task) && task.moving !== undefined;
+/** What is frozen is of a table, or was: in its full form. Only tasks have this field. */
+function isStoredTask(object: InputOf[TableName]): object is Task {
+  return Object.isFrozen(object) && "moving" in object && object.moving !== undefined;
 }
 
 /**

@@ -8,12 +8,13 @@ import { messageCodec } from "../rpc/load-proto.ts";
 import { objectField, tableOfField } from "./object-codecs.ts";
 import type { ObjectOf, TableName } from "./objects.ts";
 import type { SharingCodec } from "./sharing-codec.ts";
-import { bytesField, FieldReader } from "./wire.ts";
+import { FieldReader, FieldWriter } from "./wire.ts";
 
 // A snapshot is a run of frames, each a 4-byte length and a StoreSnapshotChunk; the first one carries version and index, an empty
 // one ends it. Frames need not match the chunks they travel in.
 
 const formatVersion = 1;
+const headBytes = 4;
 const frameBytes = 32 * 1024;
 /** Encoded or decoded at a stretch: half a millisecond, and a few while V8 has not compiled the code yet. */
 const sliceObjects = 32;
@@ -33,25 +34,19 @@ export async function* writeSnapshot(
   content: readonly { readonly table: TableName; readonly objects: readonly object[] }[],
   codec: SharingCodec,
 ): AsyncGenerator<Uint8Array, void, void> {
-  yield frame([header.encode({ formatVersion, appliedIndex: index })]);
-  let parts: Uint8Array[] = [];
-  let bytes = 0;
+  const writer = new FieldWriter();
+  yield frame(header.encode({ formatVersion, appliedIndex: index }));
   let encodedObjects = 0;
   for (const { table, objects } of content) {
     for (const object of objects) {
       encodedObjects += 1;
       if (encodedObjects % sliceObjects === 0) await setImmediate();
-      const encoded = codec.encode(table, object);
-      parts.push(...bytesField(objectField[table], encoded));
-      bytes += encoded.length;
-      if (bytes < frameBytes) continue;
-      yield* sliced(frame(parts));
-      parts = [];
-      bytes = 0;
+      codec.write(writer, objectField[table], table, object);
+      if (writer.length >= frameBytes) yield* sliced(withLength(writer.take(headBytes)));
     }
   }
-  if (parts.length > 0) yield* sliced(frame(parts));
-  yield frame([]);
+  if (writer.length > 0) yield* sliced(withLength(writer.take(headBytes)));
+  yield frame(Buffer.alloc(0));
 }
 
 type Put = <T extends TableName>(table: T, object: ObjectOf[T]) => void;
@@ -116,7 +111,7 @@ export class SnapshotReader {
   }
 
   #nextFrame(): Buffer | undefined {
-    if (this.#isOver || this.#rest.length < 4) return undefined;
+    if (this.#isOver || this.#rest.length < headBytes) return undefined;
     const length = this.#rest.readUInt32BE(0);
     if (length === 0) {
       this.#isOver = true;
@@ -124,9 +119,9 @@ export class SnapshotReader {
       return undefined;
     }
     if (length > frameBytesMax) throw damaged(`a frame of ${length} bytes is too long`);
-    if (this.#rest.length < 4 + length) return undefined;
-    const body = this.#rest.subarray(4, 4 + length);
-    this.#rest = this.#rest.subarray(4 + length);
+    if (this.#rest.length < headBytes + length) return undefined;
+    const body = this.#rest.subarray(headBytes, headBytes + length);
+    this.#rest = this.#rest.subarray(headBytes + length);
     return body;
   }
 }
@@ -159,11 +154,14 @@ function* readObjects(body: Uint8Array, put: Put, codec: SharingCodec): Generato
   }
 }
 
-function frame(parts: readonly Uint8Array[]): Buffer {
-  const body = Buffer.concat(parts);
-  const head = Buffer.alloc(4);
-  head.writeUInt32BE(body.length);
-  return Buffer.concat([head, body]);
+function frame(body: Uint8Array): Buffer {
+  return withLength(Buffer.concat([Buffer.alloc(headBytes), body]));
+}
+
+/** Fills in the head of a frame that is whole otherwise. */
+function withLength(bytes: Buffer): Buffer {
+  bytes.writeUInt32BE(bytes.length - headBytes);
+  return bytes;
 }
 
 function* sliced(bytes: Buffer): Generator<Uint8Array, void, void> {

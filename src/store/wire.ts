@@ -177,9 +177,15 @@ export class FieldWriter {
     this.#at += length;
   }
 
-  /** A copy of what was written; then the next message may be. */
-  take(): Buffer {
-    const taken = Buffer.from(this.#bytes.subarray(0, this.#at));
+  /** Bytes written since the last `take`. */
+  get length(): number {
+    return this.#at;
+  }
+
+  /** A copy of what was written, behind `headBytes` that are the caller's to fill; then the next message may be. */
+  take(headBytes = 0): Buffer {
+    const taken = Buffer.allocUnsafe(headBytes + this.#at);
+    this.#bytes.copy(taken, headBytes, 0, this.#at);
     this.#at = 0;
     return taken;
   }
