@@ -20,7 +20,7 @@ import { rawGroupCommit } from "./raw-group-commit.ts";
 const { values: options } = parseArgs({
   options: {
     seconds: { type: "string", default: "2" },
-    rounds: { type: "string", default: "3" },
+    rounds: { type: "string", default: "5" },
     managers: { type: "string", default: "1,3" },
     clients: { type: "string", default: "1,16,256" },
     only: { type: "string" },
@@ -29,6 +29,7 @@ const { values: options } = parseArgs({
     "node-flags": { type: "string", default: "" },
   },
 });
+const warmUpMs = 6_000;
 const numbers = (text: string): number[] => text.split(",").map(Number);
 const durationMs = Number(options.seconds) * 1000;
 
@@ -39,8 +40,8 @@ interface Row {
   readonly managers: number;
   readonly clients: number;
   readonly raw: number;
-  readonly etcd: Result | undefined;
-  readonly skep: Result | undefined;
+  readonly etcd: readonly Result[];
+  readonly skep: readonly Result[];
 }
 
 let network: TestNetwork | undefined;
@@ -71,7 +72,7 @@ async function main(): Promise<void> {
   for (const managers of numbers(options.managers)) {
     const results = await measure(sides, managers);
     for (const clients of numbers(options.clients)) {
-      const of = (side: Side): Result | undefined => median(results.get(`${side} ${clients}`));
+      const of = (side: Side): readonly Result[] => results.get(`${side} ${clients}`) ?? [];
       rows.push({
         managers,
         clients,
@@ -101,9 +102,11 @@ async function measure(
     const hosts = network.hosts.slice(0, managers);
     for (const side of sides) groups.set(side, await start(side, hosts));
     const clientHost = must(network.hosts.at(-1), "the client's host");
-    // Programs that have run for a while are what is compared, not their first seconds.
-    for (const { leader } of groups.values()) await run(clientHost, leader, 64);
-    for (const clients of numbers(options.clients)) {
+    // Programs that have run for a while are what is compared, not their first seconds: V8 compiles what is called often, by and by. So one
+    // client comes last: its few calls would take long for that.
+    const fromMany = numbers(options.clients).sort((a, b) => b - a);
+    for (const clients of fromMany) {
+      for (const { leader } of groups.values()) await run(clientHost, leader, clients, warmUpMs);
       for (let round = 0; round < Number(options.rounds); round += 1) {
         for (const [side, { leader, pids }] of groups) {
           const cpuBefore = cpuMs(pids);
@@ -133,11 +136,19 @@ async function start(side: Side, hosts: readonly TestHost[]): Promise<RunningGro
     : await startGroup({ program: "raft-member", nodeFlags: flags }, hosts, identities);
 }
 
-async function run(host: TestHost, address: string, clients: number): Promise<LoadResult> {
+async function run(
+  host: TestHost,
+  address: string,
+  clients: number,
+  lastingMs = durationMs,
+): Promise<LoadResult> {
   const identityFile = join(host.stateDir, "client.json");
   const identity: TlsIdentity = ca.identity("client", "manager");
   writeFileSync(identityFile, JSON.stringify(identity), { mode: 0o600 });
-  const request: LoadOptions = { address, identityFile, clients, warmUpMs: 1_000, durationMs };
+  const request: LoadOptions = {
+    ...{ address, identityFile, clients },
+    ...{ warmUpMs: 1_000, durationMs: lastingMs },
+  };
   try {
     return await runLoad(host, request);
   } finally {
@@ -146,9 +157,18 @@ async function run(host: TestHost, address: string, clients: number): Promise<Lo
 }
 
 /** The result in the middle by rate. */
-function median(results: readonly Result[] = []): Result | undefined {
+function median(results: readonly Result[]): Result | undefined {
   const sorted = [...results].sort((a, b) => a.perSecond - b.perSecond);
   return sorted[Math.floor(sorted.length / 2)];
+}
+
+/** The middle of the ratios of one slice each, run one after the other: a machine's speed changes from minute to minute. */
+function ratioOf(skep: readonly Result[], etcd: readonly Result[]): number | undefined {
+  const ratios = skep
+    .slice(0, etcd.length)
+    .map(({ perSecond }, at) => perSecond / must(etcd[at], "its pair").perSecond)
+    .sort((a, b) => a - b);
+  return ratios[Math.floor(ratios.length / 2)];
 }
 
 // Of user and system together, in units of 10 ms (Linux proc(5)).
@@ -168,8 +188,9 @@ function formatRows(rows: readonly Row[]): string {
     ...["Skep, writes/s", "p50, p99 ms", "CPU ms"],
     ...["ratio", "target", "met", "of the raw log"],
   ];
-  const lines = rows.map(({ managers, clients, raw, etcd, skep }) => {
-    const ratio = etcd && skep ? skep.perSecond / etcd.perSecond : undefined;
+  const lines = rows.map(({ managers, clients, raw, etcd: allOfEtcd, skep: allOfSkep }) => {
+    const [etcd, skep] = [median(allOfEtcd), median(allOfSkep)];
+    const ratio = ratioOf(allOfSkep, allOfEtcd);
     return [
       ...[String(managers), String(clients), ...cellsOf(etcd), ...cellsOf(skep)],
       ratio === undefined ? "" : `${ratio.toFixed(2)} x`,

@@ -1,4 +1,7 @@
+import type { ServerHttp2Stream } from "node:http2";
+import { Duplex } from "node:stream";
 import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import { sendTrailersAtOnce } from "./prompt-trailers.ts";
 
 type NextCall = Parameters<ServerInterceptor>[1];
 type AuthContext = ReturnType<ServerInterceptingCall["getAuthContext"]>;
@@ -7,7 +10,7 @@ const nothing = (): void => {};
 
 /**
  * Makes every call of a server cheaper: a connection's certificate is read once, as it cannot change, and not with each call; and
- * the status of a unary call goes out with its answer, where grpc-js waits for the answer to be written first.
+ * the status of a unary call goes out with its answer, where grpc-js waits for the answer to be written first, and Node once more.
  */
 export function shortcutInterceptor(): ServerInterceptor {
   const authContexts = new WeakMap<object, AuthContext>();
@@ -62,14 +65,19 @@ class ShortcutCall extends ServerInterceptingCall {
   }
 
   override sendStatus(status: Parameters<NextCall["sendStatus"]>[0]): void {
+    const stream = this.#isStream ? undefined : streamOf(this.#next);
+    if (stream !== undefined) sendTrailersAtOnce(stream);
     this.#next.sendStatus(status);
   }
 }
 
-/** The HTTP/2 session of a call, one for each connection; grpc-js has no public name for it. */
+/** The HTTP/2 session of a call, one for each connection. */
 function sessionOf(call: NextCall): object | undefined {
+  return streamOf(call)?.session;
+}
+
+/** The HTTP/2 stream of a call; grpc-js has no public name for it. */
+function streamOf(call: NextCall): ServerHttp2Stream | undefined {
   const stream: unknown = Reflect.get(call, "stream");
-  if (typeof stream !== "object" || stream === null) return undefined;
-  const session: unknown = Reflect.get(stream, "session");
-  return typeof session === "object" && session !== null ? session : undefined;
+  return stream instanceof Duplex ? (stream as ServerHttp2Stream) : undefined;
 }

@@ -9,6 +9,8 @@ export class CuttingProxy {
   connections = 0;
   /** Bytes that went to the target. */
   forwardedBytes = 0;
+  /** Reads of what came back from it. */
+  piecesBack = 0;
 
   private constructor(targetPort: number, cuts: readonly number[]) {
     this.#cuts = [...cuts];
@@ -50,6 +52,9 @@ export class CuttingProxy {
         other.destroy();
       });
     }
+    target.on("data", () => {
+      this.piecesBack += 1;
+    });
     target.pipe(client);
     client.on("data", (bytes) => {
       left -= bytes.length;
