@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "../src/base/clock.ts";
 import { giveFreedMemoryBack } from "../src/base/freed-memory.ts";
-import { collectOftenAndShortly } from "../src/base/heap.ts";
+import { collectOftenAndShortly, leaveLargeHeapAsItIs } from "../src/base/heap.ts";
 import { silentLogger } from "../src/base/log.ts";
 import { systemRandom } from "../src/base/random.ts";
 import { RaftNode } from "../src/raft/node/raft-node.ts";
@@ -32,7 +32,7 @@ export type MemberRequest =
   | { readonly kind: "add"; readonly member: RaftMember }
   /** large-state-member only. */
   | { readonly kind: "fill"; readonly tasks: number; readonly services: number }
-  /** From now on the stretches of the event loop are told too; that takes a tenth of a core. */
+  /** From now on the stretches of the event loop are told too; a twentieth of a core for one of the two watches alone. */
   | { readonly kind: "watchStretches" }
   /** With `restarts` the next report tells of what comes after this one. */
   | { readonly kind: "report"; readonly restarts?: true };
@@ -75,6 +75,7 @@ export async function runMember(
   snapshotEntries: number = defaultRaftNodeOptions.snapshotEntries(),
 ): Promise<RaftNode> {
   collectOftenAndShortly(); // as the daemon does
+  leaveLargeHeapAsItIs();
   giveFreedMemoryBack();
   const options = JSON.parse(process.argv[2] ?? "{}") as MemberOptions;
   const identity = fixedIdentity(

@@ -1,15 +1,9 @@
-import { setFlagsFromString } from "node:v8";
 import koffi from "koffi";
 
 /** How often the process looks, milliseconds. */
 const lookEveryMs = 5_000;
 /** Less is not worth it. */
 const worthBytes = 8 * 1024 * 1024;
-/** From then on V8 is not to make the heap smaller when it takes the process for idle. */
-const largeHeapBytes = 64 * 1024 * 1024;
-/** After a full collection, milliseconds: V8's own, and one that never passes (the reducer itself can be had or not only at the start). */
-const reducerDelayMs = 8_000;
-const neverMs = 2 ** 31 - 1;
 
 /**
  * Decides when so much memory outside the heap was freed that the system should have it back. The C library keeps what lies between used
@@ -27,21 +21,13 @@ export class FreedMemory {
   }
 }
 
-/**
- * From now on. On another thread, though whoever allocates meanwhile waits: 1 to 12 ms for a manager of 300 to 400 MB. A large heap is
- * spared V8's memory reducer: within ten seconds of each full collection it makes another one or two, at 200 writes a second too, and each
- * takes a third of a second in which writes are slow.
- */
+/** From now on. On another thread, though whoever allocates meanwhile waits: 1 to 12 ms for a manager of 300 to 400 MB. */
 export function giveFreedMemoryBack(): void {
   const trim = trimFunction();
+  if (trim === undefined) return;
   const freed = new FreedMemory();
-  let isLarge = false;
   setInterval(() => {
-    const { external, heapUsed } = process.memoryUsage();
-    if (freed.isWorth(external)) trim?.async(0, () => {});
-    if (heapUsed > largeHeapBytes === isLarge) return;
-    isLarge = !isLarge;
-    setFlagsFromString(`--gc-memory-reducer-start-delay-ms=${isLarge ? neverMs : reducerDelayMs}`);
+    if (freed.isWorth(process.memoryUsage().external)) trim.async(0, () => {});
   }, lookEveryMs).unref();
 }
 

@@ -2,7 +2,7 @@ import { CommanderError } from "commander";
 import { pino } from "pino";
 import { errorMessage, isClusterError } from "../base/errors.ts";
 import { giveFreedMemoryBack } from "../base/freed-memory.ts";
-import { collectOftenAndShortly } from "../base/heap.ts";
+import { collectOftenAndShortly, leaveLargeHeapAsItIs } from "../base/heap.ts";
 import { type DaemonConfig, readConfig } from "./config.ts";
 import { Daemon } from "./daemon.ts";
 
@@ -10,6 +10,7 @@ await main();
 
 async function main(): Promise<void> {
   collectOftenAndShortly();
+  leaveLargeHeapAsItIs();
   giveFreedMemoryBack();
   const { config, warnings } = configOrExit();
   const log = pino({
